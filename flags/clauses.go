@@ -1,0 +1,426 @@
+package flags
+
+import (
+	"slices"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// Clause is one test of a rule: it compares an attribute of a context with
+// values. A rule matches when all of its clauses do; a clause does when any of
+// its values does.
+type Clause struct {
+	// ContextKind is the kind of context that is tested; "" is user.
+	ContextKind string
+	// Attribute is what is compared, case-sensitive. A clause with
+	// [OpSegmentMatch] may have none: it looks at the context as a whole.
+	Attribute string
+	Op        Operator
+	Negate    bool // the clause matches when no value does
+	// Values are what the attribute is compared with, at most 10,000 and none
+	// of them null; the keys of segments for OpSegmentMatch.
+	Values []Value
+	// Ref is a name by which later instructions can refer to the clause, 1 to
+	// 256 letters, digits, dots, underscores and hyphens; "" is none.
+	Ref string
+}
+
+// Operator says how a clause compares.
+type Operator string
+
+// The operators.
+const (
+	OpIn                 Operator = "in"
+	OpEndsWith           Operator = "endsWith"
+	OpStartsWith         Operator = "startsWith"
+	OpMatches            Operator = "matches" // a regular expression
+	OpContains           Operator = "contains"
+	OpLessThan           Operator = "lessThan"
+	OpLessThanOrEqual    Operator = "lessThanOrEqual"
+	OpGreaterThan        Operator = "greaterThan"
+	OpGreaterThanOrEqual Operator = "greaterThanOrEqual"
+	OpBefore             Operator = "before" // of dates
+	OpAfter              Operator = "after"
+	OpSegmentMatch       Operator = "segmentMatch"
+	OpSemVerEqual        Operator = "semVerEqual"
+	OpSemVerLessThan     Operator = "semVerLessThan"
+	OpSemVerGreaterThan  Operator = "semVerGreaterThan"
+)
+
+var operators = []Operator{
+	OpIn, OpEndsWith, OpStartsWith, OpMatches, OpContains,
+	OpLessThan, OpLessThanOrEqual, OpGreaterThan, OpGreaterThanOrEqual,
+	OpBefore, OpAfter, OpSegmentMatch, OpSemVerEqual, OpSemVerLessThan, OpSemVerGreaterThan,
+}
+
+// Operators returns all operators. The slice is the caller's.
+func Operators() []Operator { return slices.Clone(operators) }
+
+// words says an operator, or its contrary.
+func (op Operator) words(negate bool) string {
+	is, isNot := "", ""
+	switch op {
+	case OpIn:
+		is, isNot = "is", "is not"
+	case OpEndsWith:
+		is, isNot = "ends with", "does not end with"
+	case OpStartsWith:
+		is, isNot = "starts with", "does not start with"
+	case OpMatches:
+		is, isNot = "matches", "does not match"
+	case OpContains:
+		is, isNot = "contains", "does not contain"
+	case OpLessThan:
+		is, isNot = "is less than", "is not less than"
+	case OpLessThanOrEqual:
+		is, isNot = "is at most", "is not at most"
+	case OpGreaterThan:
+		is, isNot = "is greater than", "is not greater than"
+	case OpGreaterThanOrEqual:
+		is, isNot = "is at least", "is not at least"
+	case OpBefore:
+		is, isNot = "is before", "is not before"
+	case OpAfter:
+		is, isNot = "is after", "is not after"
+	case OpSegmentMatch:
+		is, isNot = "is in segment", "is not in segment"
+	case OpSemVerEqual:
+		is, isNot = "is version", "is not version"
+	case OpSemVerLessThan:
+		is, isNot = "is a version before", "is not a version before"
+	case OpSemVerGreaterThan:
+		is, isNot = "is a version after", "is not a version after"
+	default:
+		is, isNot = shorten(string(op)), "not "+shorten(string(op))
+	}
+	if negate {
+		return isNot
+	}
+	return is
+}
+
+// String says in words what the clause tests.
+func (cl Clause) String() string { return string(cl.say(nil)) }
+
+func (cl *Clause) say(dst []byte) []byte {
+	if cl.ContextKind != "" {
+		dst = append(append(dst, shorten(cl.ContextKind)...), ' ')
+	}
+	switch {
+	case cl.Op != OpSegmentMatch:
+		dst = append(append(dst, shorten(cl.Attribute)...), ' ')
+	case cl.ContextKind == "":
+		dst = append(dst, "context "...)
+	}
+	dst = append(append(dst, cl.Op.words(cl.Negate)...), ' ')
+	return sayValues(dst, cl.Values, " or ")
+}
+
+func (cl *Clause) equal(other *Clause) bool {
+	return cl.ContextKind == other.ContextKind && cl.Attribute == other.Attribute && cl.Op == other.Op &&
+		cl.Negate == other.Negate && cl.Ref == other.Ref && slices.Equal(cl.Values, other.Values)
+}
+
+// clone returns the clause with its own list of values.
+func (cl Clause) clone() Clause {
+	cl.Values = slices.Clone(cl.Values)
+	return cl
+}
+
+func cloneClauses(list []Clause) []Clause {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = list[i].clone()
+	}
+	return list
+}
+
+func (cl *Clause) appendJSON(dst []byte) []byte {
+	start := len(dst)
+	dst = appendText(dst, "contextKind", cl.ContextKind)
+	dst = appendText(dst, "attribute", cl.Attribute)
+	dst = appendText(dst, "op", string(cl.Op))
+	dst = strictjson.AppendBool(appendName(dst, "negate"), cl.Negate)
+	dst = appendList(appendName(dst, "values"), cl.Values, (*Value).AppendJSON)
+	dst = appendText(dst, "ref", cl.Ref)
+	return closeObject(dst, start)
+}
+
+type oneClause Clause
+
+func (a oneClause) appendJSON(dst []byte) []byte { return (*Clause)(&a).appendJSON(dst) }
+
+func (a oneClause) equal(other arg) bool {
+	o, ok := other.(oneClause)
+	return ok && (*Clause)(&a).equal((*Clause)(&o))
+}
+
+func (a oneClause) say(dst []byte, _ *param) []byte { return (*Clause)(&a).say(dst) }
+
+type clauses []Clause
+
+func (a clauses) appendJSON(dst []byte) []byte {
+	return appendList(dst, a, (*Clause).appendJSON)
+}
+
+func (a clauses) equal(other arg) bool {
+	o, ok := other.(clauses)
+	return ok && equalClauses(a, o)
+}
+
+func equalClauses(a, b []Clause) bool {
+	return slices.EqualFunc(a, b, func(a, b Clause) bool { return a.equal(&b) })
+}
+
+func (a clauses) say(dst []byte, _ *param) []byte { return sayClauses(dst, a) }
+
+func sayClauses(dst []byte, list []Clause) []byte {
+	if len(list) == 0 {
+		return append(dst, "anything"...)
+	}
+	return sayList(dst, len(list), " and ", func(dst []byte, i int) []byte { return list[i].say(dst) })
+}
+
+// namesSegments reports whether a clause of an argument names segments.
+func namesSegments(a arg) bool {
+	switch a := a.(type) {
+	case oneClause:
+		return a.Op == OpSegmentMatch
+	case clauses:
+		return anySegmentMatch(a)
+	case rules:
+		return slices.ContainsFunc(a, func(r Rule) bool { return anySegmentMatch(r.Clauses) })
+	}
+	return false
+}
+
+func anySegmentMatch(list []Clause) bool {
+	return slices.ContainsFunc(list, func(cl Clause) bool { return cl.Op == OpSegmentMatch })
+}
+
+var clauseMembers = []string{"contextKind", "attribute", "op", "negate", "values", "ref"}
+
+// clause reads a clause; above is the number of arrays and objects around it
+// inside the instruction, itself included.
+func (r *reader) clause(above int) Clause {
+	var cl Clause
+	d := r.d
+	if !d.BeginObject() {
+		return cl
+	}
+	var attributeNull, attributeGiven, attributeRead bool
+	var opGiven, opBad, valuesGiven bool
+	for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
+		switch name {
+		case "contextKind":
+			cl.ContextKind = r.optional(blankText)
+		case "attribute":
+			if d.Null() {
+				attributeNull = true
+				continue
+			}
+			attributeGiven = true
+			cl.Attribute, attributeRead = d.ReadString()
+		case "op":
+			opGiven = true
+			cl.Op, opBad = r.operator()
+		case "negate":
+			cl.Negate = r.flag()
+		case "values":
+			valuesGiven = true
+			cl.Values = r.values(above + 1)
+		case "ref":
+			if !d.Null() {
+				cl.Ref = r.text(refText)
+			}
+		default:
+			d.UnknownMember(name, clauseMembers...)
+		}
+	}
+	if d.Err() != nil {
+		return cl
+	}
+	if cl.Attribute == "" && !opBad && cl.Op != OpSegmentMatch {
+		switch pointer := d.PointerTo("attribute"); {
+		case attributeNull:
+			r.problems.Errorf(pointer, CodeWrongType, messageNull)
+		case !attributeGiven:
+			r.missing("attribute")
+		case attributeRead:
+			r.problems.Errorf(pointer, CodeMalformed, messageEmpty)
+		}
+	}
+	if !opGiven {
+		r.missing("op")
+	}
+	if !valuesGiven {
+		r.missing("values")
+	}
+	return cl
+}
+
+// operator reads an operator and reports whether it is none.
+func (r *reader) operator() (_ Operator, bad bool) {
+	s, ok := r.d.ReadString()
+	if !ok {
+		return "", true
+	}
+	code, message := operatorDefect(Operator(s))
+	r.report(code, message)
+	return Operator(s), code != ""
+}
+
+func operatorDefect(op Operator) (Code, string) {
+	if !slices.Contains(operators, op) {
+		return CodeUnknownKind, strictjson.Quote(string(op)) + " is no operator" + meant(string(op), operators)
+	}
+	return "", ""
+}
+
+// clauses reads a list of clauses; above counts the list.
+func (r *reader) clauses(above int) []Clause {
+	return readList(r, []Clause(nil), func() Clause { return r.clause(above + 1) })
+}
+
+func (c *checker) clause(cl *Clause) {
+	c.size += 96
+	c.optional("contextKind", cl.ContextKind, blankText)
+	c.optional("attribute", cl.Attribute, blankText)
+	opBad := false
+	if cl.Op != "" {
+		c.at.push("op")
+		c.size += len(cl.Op) * 6
+		code, message := operatorDefect(cl.Op)
+		c.report(code, message)
+		opBad = code != ""
+		c.at.pop()
+	}
+	c.at.push("values")
+	c.values(cl.Values)
+	c.at.pop()
+	c.optional("ref", cl.Ref, refText)
+	if cl.Attribute == "" && !opBad && cl.Op != OpSegmentMatch {
+		c.missing("attribute")
+	}
+	if cl.Op == "" {
+		c.missing("op")
+	}
+}
+
+func (c *checker) clauses(list []Clause) {
+	for i := range c.list(len(list)) {
+		c.at.pushIndex(i)
+		c.clause(&list[i])
+		c.at.pop()
+	}
+	c.endList(len(list))
+}
+
+func (c *slotCollector) clause(cl *Clause) {
+	if cl.Op != OpSegmentMatch {
+		return
+	}
+	c.at.push("values")
+	if slot := c.add(SlotSegmentKeys); slot != nil {
+		slot.Value = listValue(cl.Values)
+	}
+	c.at.pop()
+}
+
+func (c *slotCollector) clauses(list []Clause) {
+	for i := range list {
+		c.at.pushIndex(i)
+		c.clause(&list[i])
+		c.at.pop()
+	}
+}
+
+// listValue returns an array of values.
+func listValue(list []Value) Value {
+	depth := 0
+	for _, v := range list {
+		depth = max(depth, v.depth)
+	}
+	return Value{text: string(appendList(nil, list, (*Value).AppendJSON)), depth: depth + 1}
+}
+
+var addClauses = kind{
+	name:   "addClauses",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID, {name: "clauses", shape: clausesShape}},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "let rule {ruleId} also require that {clauses}",
+}
+
+// AddClauses adds clauses to a rule in one environment, behind those it has,
+// so that it matches less. A rule that does not exist is an error.
+func AddClauses(ruleID string, list ...Clause) Instruction {
+	return build(&addClauses, text(ruleID), clauses(cloneClauses(list)))
+}
+
+var removeClauses = kind{
+	name:  "removeClauses",
+	scope: ScopeEnvironment,
+	params: []param{
+		paramRuleID,
+		{name: "clauseIds", shape: textsShape, form: idText, slot: SlotClauseIDs},
+	},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "remove clauses {clauseIds} from rule {ruleId}",
+}
+
+// RemoveClauses removes clauses from a rule in one environment. A rule or
+// clause that does not exist is an error.
+func RemoveClauses(ruleID string, clauseIDs ...string) Instruction {
+	return build(&removeClauses, text(ruleID), texts(slices.Clone(clauseIDs)))
+}
+
+var updateClause = kind{
+	name:   "updateClause",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID, paramClauseID, {name: "clause", shape: clauseShape}},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "change clause {clauseId} of rule {ruleId} to {clause}",
+}
+
+// UpdateClause replaces a clause of a rule in one environment. A rule or clause
+// that does not exist is an error.
+func UpdateClause(ruleID, clauseID string, clause Clause) Instruction {
+	return build(&updateClause, text(ruleID), text(clauseID), oneClause(clause.clone()))
+}
+
+var addValuesToClause = kind{
+	name:   "addValuesToClause",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID, paramClauseID, {name: "values", shape: valuesShape}},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "add {values} to clause {clauseId} of rule {ruleId}",
+}
+
+// AddValuesToClause adds values to a clause of a rule in one environment, which
+// otherwise stays as it is. A rule or clause that does not exist is an error.
+// The published API says that values are strings; here they may be of any
+// type, as in the clause itself. At most 10,000 are allowed.
+func AddValuesToClause(ruleID, clauseID string, values ...Value) Instruction {
+	return build(&addValuesToClause, text(ruleID), text(clauseID), frees(slices.Clone(values)))
+}
+
+var removeValuesFromClause = kind{
+	name:   "removeValuesFromClause",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID, paramClauseID, {name: "values", shape: valuesShape}},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "remove {values} from clause {clauseId} of rule {ruleId}",
+}
+
+// RemoveValuesFromClause removes values from a clause of a rule in one
+// environment, which otherwise stays as it is. A rule or clause that does not
+// exist is an error. At most 10,000 values are allowed.
+func RemoveValuesFromClause(ruleID, clauseID string, values ...Value) Instruction {
+	return build(&removeValuesFromClause, text(ruleID), text(clauseID), frees(slices.Clone(values)))
+}

@@ -1,0 +1,34 @@
+// Package flags knows what a release changes: the instructions of a semantic
+// patch for a feature flag.
+//
+// # Instructions
+//
+// An [Instruction] says one change by its kind and parameters: "turn targeting
+// on", "serve these variations by these weights". It comes from a constructor
+// called as its kind ([TurnFlagOn], [AddRule]), or from JSON by
+// [DecodeInstruction] and [DecodeInstructions]. Its JSON is that of the
+// LaunchDarkly REST API, whose 53 kinds for flags [Kinds] lists and [Describe]
+// describes. A host program can let kinds of its own pass with [HostKinds].
+//
+// Constructors never fail; [Instruction.Validate] judges what they made by the
+// same rules that reading keeps to. [Instruction.AppendJSON] writes one form
+// for each instruction, byte for byte, and what was valid comes back equal.
+//
+// Nothing here applies an instruction. [Instruction.Reads] and
+// [Instruction.Writes] tell which parts of a flag it concerns, and
+// [Instruction.Slots] which parts of it make sense for one flag only.
+//
+// # References
+//
+// A rule, a clause or a variation that an instruction adds may get a name, its
+// Ref. Later instructions say "ref:" and that name where the id of one stands.
+//
+// # Limits
+//
+// Input is read as if from an adversary. Names match byte for byte; unknown,
+// repeated and missing members are errors; integers are plain digits. Lists
+// have at most 10,000 entries, strings 64 KiB, an instruction 1 MiB. Arrays and
+// objects in a free [Value] may be nested as deep as a template, which nests 64
+// deep at most, leaves room for. All that is wrong is told at once, as
+// [Problems].
+package flags

@@ -1,0 +1,31 @@
+package flags
+
+var paramTrackEvents = param{name: "trackEvents", shape: truthShape}
+
+var updateTrackEvents = kind{
+	name:   "updateTrackEvents",
+	scope:  ScopeEnvironment,
+	params: []param{paramTrackEvents},
+	writes: []Field{FieldTrackEvents},
+	says:   "{trackEvents} event tracking for all rules",
+}
+
+// UpdateTrackEvents turns the tracking of events for the whole flag on or off
+// in one environment.
+func UpdateTrackEvents(trackEvents bool) Instruction {
+	return build(&updateTrackEvents, truth(trackEvents))
+}
+
+var updateTrackEventsFallthrough = kind{
+	name:   "updateTrackEventsFallthrough",
+	scope:  ScopeEnvironment,
+	params: []param{paramTrackEvents},
+	writes: []Field{FieldTrackEventsFallthrough},
+	says:   "{trackEvents} event tracking for the default rule",
+}
+
+// UpdateTrackEventsFallthrough turns the tracking of events for the default
+// rule on or off in one environment.
+func UpdateTrackEventsFallthrough(trackEvents bool) Instruction {
+	return build(&updateTrackEventsFallthrough, truth(trackEvents))
+}

@@ -1,0 +1,69 @@
+package flags_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage/flags"
+)
+
+func TestProblemsErr(t *testing.T) {
+	var none flags.Problems
+	require.NoError(t, none.Err())
+	require.True(t, none.Err() == nil, "an untyped nil")
+
+	var warned flags.Problems
+	warned.Warnf("/a", flags.CodeExclusive, "is ignored")
+	require.NoError(t, warned.Err())
+
+	warned.Errorf("/b", flags.CodeNotFound, "there is no %s", "flag")
+	err := warned.Err()
+	require.ErrorIs(t, err, flags.ErrNotFound)
+	require.NotErrorIs(t, err, flags.ErrInvalidRequest)
+	require.EqualError(t, err, "/b: there is no flag [not_found]")
+	var typed *flags.ProblemsError
+	require.True(t, errors.As(err, &typed))
+	require.Equal(t, warned, typed.Problems)
+
+	warned.Errorf("", flags.CodeSyntax, "bad")
+	require.ErrorIs(t, warned.Err(), flags.ErrInvalidRequest)
+	require.NotErrorIs(t, warned.Err(), flags.ErrNotFound)
+}
+
+func TestProblemsErrorNamesThree(t *testing.T) {
+	var problems flags.Problems
+	for i := range 5 {
+		problems.Errorf(fmt.Sprintf("/%d", i), flags.CodeRequired, "is missing")
+	}
+	require.EqualError(t, problems.Err(), "/0: is missing [required]; /1: is missing [required]; /2: is missing [required]; and 2 more")
+}
+
+func TestProblemsBeyondTheLimitAreCounted(t *testing.T) {
+	var problems flags.Problems
+	for range flags.MaxProblems {
+		problems.Warnf("/w", flags.CodeExclusive, "is ignored")
+	}
+	require.Len(t, problems, 100)
+	problems.Warnf("/w", flags.CodeExclusive, "is ignored")
+	require.Len(t, problems, 101)
+	require.NoError(t, problems.Err(), "warnings only")
+	problems.Errorf("/e", flags.CodeRequired, "is missing")
+	require.Len(t, problems, 101)
+	last := problems[100]
+	require.Equal(t, 2, last.Omitted)
+	require.Equal(t, flags.SeverityError, last.Severity)
+	require.Contains(t, last.Message, "2 more problems")
+	require.EqualError(t, problems.Err(), "; and 2 more")
+
+	var all flags.Problems
+	all.Errorf("", flags.CodeRequired, "is missing")
+	all.AddAll("/part", problems)
+	require.Len(t, all, 101)
+	require.Equal(t, "/part/w", all[1].Pointer)
+	require.Equal(t, 3, all[100].Omitted, "one pushed out, two that were left out before")
+	require.Empty(t, all[100].Pointer)
+	require.Error(t, all.Err())
+}

@@ -1,0 +1,239 @@
+package flags
+
+import (
+	"slices"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// Rule is a rule to be added: contexts that match all of its clauses are
+// served what it says.
+type Rule struct {
+	Clauses     []Clause // at most 10,000; a rule without any matches every context
+	Serve       Serve
+	Description string // for people; "" is none
+	// TrackEvents sends events for what the rule decides. Only [ReplaceRules]
+	// can say so; with [AddRule] it is not valid. Use [UpdateRuleTrackEvents]
+	// there.
+	TrackEvents bool
+	// Ref is a name by which later instructions can refer to the rule, 1 to 256
+	// letters, digits, dots, underscores and hyphens; "" is none.
+	Ref string
+}
+
+func (rule *Rule) equal(other *Rule) bool {
+	return rule.Serve.Equal(other.Serve) && rule.Description == other.Description && rule.TrackEvents == other.TrackEvents &&
+		rule.Ref == other.Ref && equalClauses(rule.Clauses, other.Clauses)
+}
+
+func (rule *Rule) appendJSON(dst []byte) []byte {
+	start := len(dst)
+	dst = rule.Serve.appendJSON(dst)
+	dst = appendText(dst, "description", rule.Description)
+	dst = appendList(appendName(dst, "clauses"), rule.Clauses, (*Clause).appendJSON)
+	if rule.TrackEvents {
+		dst = strictjson.AppendBool(appendName(dst, "trackEvents"), true)
+	}
+	dst = appendText(dst, "ref", rule.Ref)
+	return closeObject(dst, start)
+}
+
+type rules []Rule
+
+func (a rules) appendJSON(dst []byte) []byte { return appendList(dst, a, (*Rule).appendJSON) }
+
+func (a rules) equal(other arg) bool {
+	o, ok := other.(rules)
+	return ok && slices.EqualFunc(a, o, func(a, b Rule) bool { return a.equal(&b) })
+}
+
+func (a rules) say(dst []byte, _ *param) []byte {
+	return sayList(dst, len(a), "; and ", func(dst []byte, i int) []byte {
+		dst = sayClauses(append(dst, "if "...), a[i].Clauses)
+		return a[i].Serve.say(append(dst, " then "...), nil)
+	})
+}
+
+var ruleMembers = append(slices.Clone(serveMembers), "description", "clauses", "trackEvents", "ref")
+
+// rule reads a rule of replaceRules.
+func (r *reader) rule() Rule {
+	var rule Rule
+	var serve serveDraft
+	d := r.d
+	if !d.BeginObject() {
+		return rule
+	}
+	clausesGiven := false
+	for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
+		switch name {
+		case memberVariationID, memberWeights, memberBucketBy, memberContextKind:
+			r.serveMember(&serve, name)
+		case "description":
+			rule.Description = r.optional(blankText)
+		case "clauses":
+			clausesGiven = true
+			rule.Clauses = r.clauses(4)
+		case "trackEvents":
+			rule.TrackEvents = r.flag()
+		case "ref":
+			if !d.Null() {
+				rule.Ref = r.text(refText)
+			}
+		default:
+			d.UnknownMember(name, ruleMembers...)
+		}
+	}
+	rule.Serve = r.serve(&serve)
+	if !clausesGiven {
+		r.missing("clauses")
+	}
+	return rule
+}
+
+func (c *checker) rule(rule *Rule) {
+	c.size += 64
+	c.serveMembers(rule.Serve)
+	c.optional("description", rule.Description, blankText)
+	c.at.push("clauses")
+	c.clauses(rule.Clauses)
+	c.at.pop()
+	c.optional("ref", rule.Ref, refText)
+	c.serve(rule.Serve)
+}
+
+func (c *slotCollector) rule(rule *Rule) {
+	c.serve(rule.Serve)
+	c.at.push("clauses")
+	c.clauses(rule.Clauses)
+	c.at.pop()
+}
+
+var (
+	paramRuleID   = param{name: "ruleId", shape: textShape, form: idText, slot: SlotRuleID}
+	paramClauseID = param{name: "clauseId", shape: textShape, form: idText, slot: SlotClauseID}
+)
+
+var addRule = kind{
+	name:  "addRule",
+	scope: ScopeEnvironment,
+	params: []param{
+		{name: "clauses", shape: clausesShape},
+		{name: "beforeRuleId", shape: textShape, form: idText, optional: true, slot: SlotRuleID},
+		paramServe,
+		{name: "description", shape: textShape, form: blankText, optional: true},
+		{name: "ref", shape: textShape, form: refText, optional: true},
+		{name: "trackEvents", shape: truthShape, optional: true, refused: true},
+	},
+	reads:  []Field{FieldVariations, FieldRules},
+	writes: []Field{FieldRules},
+	says:   `add a rule[ before rule {beforeRuleId}]: if {clauses} then {serve}[ ("{description}")]`,
+}
+
+// AddRule adds a rule in one environment: before another one, or behind all if
+// beforeRuleID is empty. A rule to stand before, or a variation, that does not
+// exist is an error.
+func AddRule(rule Rule, beforeRuleID string) Instruction {
+	var track arg
+	if rule.TrackEvents {
+		track = truth(true)
+	}
+	return build(&addRule,
+		clauses(cloneClauses(rule.Clauses)), unlessEmpty(beforeRuleID), rule.Serve,
+		unlessEmpty(rule.Description), unlessEmpty(rule.Ref), track)
+}
+
+var removeRule = kind{
+	name:   "removeRule",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "remove rule {ruleId}",
+}
+
+// RemoveRule removes a rule in one environment. It does nothing if the rule
+// does not exist.
+func RemoveRule(ruleID string) Instruction { return build(&removeRule, text(ruleID)) }
+
+var replaceRules = kind{
+	name:   "replaceRules",
+	scope:  ScopeEnvironment,
+	params: []param{{name: "rules", shape: rulesShape}},
+	reads:  []Field{FieldVariations},
+	writes: []Field{FieldRules},
+	says:   "replace all rules by: {rules}",
+}
+
+// ReplaceRules replaces all rules in one environment, by none if none is given.
+// At most 10,000 are allowed. A variation that does not exist is an error.
+func ReplaceRules(list ...Rule) Instruction {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Clauses = cloneClauses(list[i].Clauses)
+	}
+	return build(&replaceRules, rules(list))
+}
+
+var reorderRules = kind{
+	name:   "reorderRules",
+	scope:  ScopeEnvironment,
+	params: []param{{name: "ruleIds", shape: textsShape, form: idText, slot: SlotRuleIDs}},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "put the rules into the order {ruleIds}",
+}
+
+// ReorderRules puts the rules in one environment into another order. Ids that
+// are not exactly those of the rules there are an error.
+func ReorderRules(ruleIDs ...string) Instruction {
+	return build(&reorderRules, texts(slices.Clone(ruleIDs)))
+}
+
+var updateRuleVariationOrRollout = kind{
+	name:   "updateRuleVariationOrRollout",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID, paramServe},
+	reads:  []Field{FieldVariations, FieldRules},
+	writes: []Field{FieldRules},
+	says:   "let rule {ruleId} serve {serve}",
+}
+
+// UpdateRuleVariationOrRollout changes what a rule serves in one environment. A
+// rule or variation that does not exist is an error.
+func UpdateRuleVariationOrRollout(ruleID string, serve Serve) Instruction {
+	return build(&updateRuleVariationOrRollout, text(ruleID), serve)
+}
+
+var updateRuleDescription = kind{
+	name:  "updateRuleDescription",
+	scope: ScopeEnvironment,
+	params: []param{
+		paramRuleID,
+		{name: "description", shape: textShape, form: anyText},
+	},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   `describe rule {ruleId} as "{description}"`,
+}
+
+// UpdateRuleDescription changes the description of a rule in one environment;
+// "" takes it away. A rule that does not exist is an error.
+func UpdateRuleDescription(ruleID, description string) Instruction {
+	return build(&updateRuleDescription, text(ruleID), text(description))
+}
+
+var updateRuleTrackEvents = kind{
+	name:   "updateRuleTrackEvents",
+	scope:  ScopeEnvironment,
+	params: []param{paramRuleID, paramTrackEvents},
+	reads:  []Field{FieldRules},
+	writes: []Field{FieldRules},
+	says:   "{trackEvents} event tracking for rule {ruleId}",
+}
+
+// UpdateRuleTrackEvents turns the tracking of events for a rule on or off in
+// one environment. A rule that does not exist is an error.
+func UpdateRuleTrackEvents(ruleID string, trackEvents bool) Instruction {
+	return build(&updateRuleTrackEvents, text(ruleID), truth(trackEvents))
+}

@@ -1,0 +1,371 @@
+package flags
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// shape is the type of a parameter. Each has one type of argument.
+type shape byte
+
+const (
+	textShape          shape = iota // text
+	truthShape                      // truth
+	textsShape                      // texts
+	valueShape                      // free
+	valuesShape                     // frees
+	clauseShape                     // oneClause
+	clausesShape                    // clauses
+	serveShape                      // Serve
+	rulesShape                      // rules
+	targetsShape                    // targets
+	userTargetsShape                // targets without context kind
+	prerequisitesShape              // prerequisites
+)
+
+var shapeWords = [...]string{
+	truthShape:         "boolean",
+	valueShape:         "value",
+	valuesShape:        "list of values",
+	clauseShape:        "clause",
+	clausesShape:       "list of clauses",
+	rulesShape:         "list of rules",
+	targetsShape:       "list of targets",
+	userTargetsShape:   "list of targets",
+	prerequisitesShape: "list of prerequisites",
+}
+
+func (s shape) holdsClauses() bool { return s == clauseShape || s == clausesShape || s == rulesShape }
+
+// arg is the argument for one parameter: text, truth, texts, free, frees,
+// oneClause, clauses, Serve, rules, targets, prerequisites or host. A nil arg
+// is an absent one.
+//
+//sumtype:decl
+type arg interface {
+	// appendJSON appends the value of the member; for Serve the members
+	// themselves, each with a comma before it.
+	appendJSON(dst []byte) []byte
+	equal(other arg) bool
+	// say appends what Instruction.String says in place of the parameter.
+	say(dst []byte, p *param) []byte
+}
+
+// maxList is how many entries a list may have.
+const maxList = 10_000
+
+type text string
+
+func (t text) appendJSON(dst []byte) []byte { return strictjson.AppendString(dst, string(t)) }
+
+func (t text) equal(other arg) bool { o, ok := other.(text); return ok && o == t }
+
+func (t text) say(dst []byte, p *param) []byte { return p.form.say(dst, string(t)) }
+
+type truth bool
+
+func (t truth) appendJSON(dst []byte) []byte { return strictjson.AppendBool(dst, bool(t)) }
+
+func (t truth) equal(other arg) bool { o, ok := other.(truth); return ok && o == t }
+
+func (t truth) say(dst []byte, _ *param) []byte {
+	if t {
+		return append(dst, "turn on"...)
+	}
+	return append(dst, "turn off"...)
+}
+
+type texts []string
+
+func (t texts) appendJSON(dst []byte) []byte { return strictjson.AppendStrings(dst, t) }
+
+func (t texts) equal(other arg) bool { o, ok := other.(texts); return ok && slices.Equal(o, t) }
+
+func (t texts) say(dst []byte, p *param) []byte {
+	return sayList(dst, len(t), " and ", func(dst []byte, i int) []byte { return p.form.say(dst, t[i]) })
+}
+
+type free Value
+
+func (v free) appendJSON(dst []byte) []byte { return Value(v).AppendJSON(dst) }
+
+func (v free) equal(other arg) bool { o, ok := other.(free); return ok && o == v }
+
+func (v free) say(dst []byte, _ *param) []byte { return append(dst, shorten(Value(v).String())...) }
+
+type frees []Value
+
+func (v frees) appendJSON(dst []byte) []byte { return appendList(dst, v, (*Value).AppendJSON) }
+
+func (v frees) equal(other arg) bool { o, ok := other.(frees); return ok && slices.Equal(o, v) }
+
+func (v frees) say(dst []byte, _ *param) []byte { return sayValues(dst, v, " and ") }
+
+func sayValues(dst []byte, values []Value, last string) []byte {
+	return sayList(dst, len(values), last, func(dst []byte, i int) []byte {
+		return append(dst, shorten(values[i].String())...)
+	})
+}
+
+// appendList appends an array.
+func appendList[T any](dst []byte, list []T, element func(*T, []byte) []byte) []byte {
+	dst = append(dst, '[')
+	for i := range list {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = element(&list[i], dst)
+	}
+	return append(dst, ']')
+}
+
+// sayList appends the first entries of a list and how many more there are.
+// last stands before the last entry.
+func sayList(dst []byte, n int, last string, say func([]byte, int) []byte) []byte {
+	const most = 4
+	if n == 0 {
+		return append(dst, "nothing"...)
+	}
+	shown := n
+	if n > most {
+		shown = most - 1
+	}
+	for i := range shown {
+		switch {
+		case i == 0:
+		case i == n-1:
+			dst = append(dst, last...)
+		default:
+			dst = append(dst, ", "...)
+		}
+		dst = say(dst, i)
+	}
+	if shown < n {
+		dst = append(dst, " and "...)
+		dst = strconv.AppendInt(dst, int64(n-shown), 10)
+		dst = append(dst, " more"...)
+	}
+	return dst
+}
+
+// shorten cuts a text for a sentence.
+func shorten(s string) string { return cut(s, 80) }
+
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
+}
+
+// form is what a text must look like.
+type form byte
+
+const (
+	anyText   form = iota // anything; an empty text says something
+	blankText             // anything; an empty text is as good as none
+	someText              // not empty
+	idText                // not empty; or a reference
+	keyText               // the key of a flag
+	refText               // a name to refer to
+	availText             // a ClientSideAvailability
+)
+
+var formWords = [...]string{
+	anyText:   "text",
+	blankText: "text",
+	someText:  "text",
+	idText:    "id",
+	keyText:   "key",
+	refText:   "name",
+	availText: string(UsingMobileKey) + " or " + string(UsingEnvironmentID),
+}
+
+func (f form) words() string { return formWords[f] }
+
+// defect returns what is wrong with a text, "" if nothing is.
+func (f form) defect(s string) (Code, string) {
+	switch f {
+	case anyText, blankText:
+		return "", ""
+	case refText:
+		if !isName(s) {
+			return CodeMalformed, "must be 1 to 256 letters, digits, dots, underscores or hyphens, is " + strictjson.Quote(s)
+		}
+		return "", ""
+	case availText:
+		if !slices.Contains(availabilities, ClientSideAvailability(s)) {
+			return CodeUnknownKind, strictjson.Quote(s) + " is no way of client-side access" + meant(s, availabilities)
+		}
+		return "", ""
+	}
+	if s == "" {
+		return CodeMalformed, messageEmpty
+	}
+	switch name, isRef := strings.CutPrefix(s, refPrefix); {
+	case f == keyText && !isKey(s):
+		return CodeMalformed, strictjson.Quote(s) + " is no flag key: at most 256 letters, digits, dots, underscores or hyphens, the first a letter or digit"
+	case f == idText && isRef && !isName(name):
+		return CodeMalformed, strictjson.Quote(s) + ` refers to nothing: after "ref:" must stand 1 to 256 letters, digits, dots, underscores or hyphens`
+	}
+	return "", ""
+}
+
+// meant names the nearest of the words.
+func meant[T ~string](s string, words []T) string {
+	plain := make([]string, len(words))
+	for i, w := range words {
+		plain[i] = string(w)
+	}
+	if near := strictjson.Nearest(s, plain); near != "" {
+		return "; did you mean " + strconv.Quote(near) + "?"
+	}
+	return "; must be one of " + strings.Join(plain, ", ")
+}
+
+func (f form) say(dst []byte, s string) []byte {
+	switch f {
+	case idText:
+		return sayID(dst, s)
+	case availText:
+		switch ClientSideAvailability(s) {
+		case UsingMobileKey:
+			return append(dst, "SDKs that use a mobile key"...)
+		case UsingEnvironmentID:
+			return append(dst, "SDKs that use a client-side id"...)
+		}
+	}
+	return append(dst, shorten(s)...)
+}
+
+// sayID appends an id, a long one cut to what people tell it by.
+func sayID(dst []byte, id string) []byte {
+	if len(id) <= 16 || isRef(id) {
+		return append(dst, shorten(id)...)
+	}
+	return append(dst, cut(id, 8)...)
+}
+
+// refPrefix begins what stands in place of an id to name something that an
+// earlier instruction adds.
+const refPrefix = "ref:"
+
+func isRef(id string) bool { return strings.HasPrefix(id, refPrefix) }
+
+// isName reports whether s is 1 to 256 bytes of [A-Za-z0-9._-].
+func isName(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return s != "" && len(s) <= 256
+}
+
+// isKey reports whether s is a key as flags have it.
+func isKey(s string) bool {
+	return isName(s) && s[0] != '.' && s[0] != '_' && s[0] != '-'
+}
+
+// textDefect returns what makes s impossible in a document: a decoder never
+// returns such a text.
+func textDefect(s string) (Code, string) {
+	switch {
+	case len(s) > strictjson.MaxString:
+		return CodeTooLarge, "has " + strconv.Itoa(len(s)) + " bytes; at most " + strconv.Itoa(strictjson.MaxString) + " are allowed"
+	case !utf8.ValidString(s):
+		return CodeMalformed, "must be valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return CodeMalformed, "must not hold the character NUL"
+	}
+	return "", ""
+}
+
+// outerDepth is how many arrays and objects stand around an instruction in the
+// document of a template.
+const outerDepth = 5
+
+// valueDefect returns what is wrong with a value around which, inside its
+// instruction, the given number of arrays and objects stand.
+func valueDefect(v Value, above int) (Code, string) {
+	switch code, message := depthDefect(v, above); {
+	case v.IsZero(), v.text == "null":
+		return CodeWrongType, messageNull
+	case code != "":
+		return code, message
+	case v.text[0] == '"':
+		return quotedDefect(v.text)
+	}
+	return "", ""
+}
+
+func depthDefect(v Value, above int) (Code, string) {
+	if depth := outerDepth + above + v.depth; depth > strictjson.MaxDepth {
+		return CodeTooLarge, "would be nested " + strconv.Itoa(depth) + " deep in a template; at most " + strconv.Itoa(strictjson.MaxDepth) + " are allowed"
+	}
+	return "", ""
+}
+
+// quotedDefect returns what makes a canonical JSON string impossible in a
+// document.
+func quotedDefect(quoted string) (Code, string) {
+	if len(quoted) <= strictjson.MaxString && strings.IndexByte(quoted, '\\') < 0 {
+		return "", ""
+	}
+	n := 0
+	for i := 1; i < len(quoted)-1; n++ {
+		switch {
+		case quoted[i] != '\\':
+			i++
+		case quoted[i+1] != 'u':
+			i += 2
+		default:
+			if quoted[i+2:i+6] == "0000" {
+				return CodeMalformed, "must not hold the character NUL"
+			}
+			if quoted[i+2] == '2' { // U+2028 and U+2029 have three bytes
+				n += 2
+			}
+			i += 6
+		}
+	}
+	if n > strictjson.MaxString {
+		return CodeTooLarge, "has " + strconv.Itoa(n) + " bytes; at most " + strconv.Itoa(strictjson.MaxString) + " are allowed"
+	}
+	return "", ""
+}
+
+// nameSet finds names that stand twice. The zero nameSet is empty.
+type nameSet struct {
+	few  []string
+	many map[string]struct{}
+}
+
+// add adds a name and reports whether it was there before.
+func (s *nameSet) add(name string) bool {
+	if s.many == nil {
+		if slices.Contains(s.few, name) {
+			return true
+		}
+		s.few = append(s.few, name)
+		if len(s.few) == 16 {
+			s.many = make(map[string]struct{}, 64)
+			for _, n := range s.few {
+				s.many[n] = struct{}{}
+			}
+		}
+		return false
+	}
+	_, there := s.many[name]
+	s.many[name] = struct{}{}
+	return there
+}
