@@ -1,0 +1,44 @@
+package flagstage
+
+import (
+	"fmt"
+	"strings"
+)
+
+// tokenPrefix begins the identity of a service token.
+const tokenPrefix = "token:"
+
+// Actor is who does something: a member, or a service token on nobody's
+// behalf. The caller says who it is; documents never do. The zero Actor is
+// nobody and may do nothing.
+type Actor struct {
+	MemberID       string
+	ServiceTokenID string
+}
+
+// Identity returns the name under which the actor's deeds are recorded and
+// compared: the member's id, or else "token:" and the service token's id. It
+// is "" for the zero Actor.
+func (a Actor) Identity() string {
+	switch {
+	case a.MemberID != "":
+		return a.MemberID
+	case a.ServiceTokenID != "":
+		return tokenPrefix + a.ServiceTokenID
+	}
+	return ""
+}
+
+// check returns an error that wraps [ErrUnauthorized] if nobody acts, or
+// somebody under a name that could be mistaken for another's.
+func (a Actor) check() error {
+	switch identity := a.Identity(); {
+	case identity == "":
+		return fmt.Errorf("%w: the actor is empty; set MemberID or ServiceTokenID", ErrUnauthorized)
+	case strings.HasPrefix(a.MemberID, tokenPrefix):
+		return fmt.Errorf("%w: a member id must not begin with %q; set ServiceTokenID for a service token", ErrUnauthorized, tokenPrefix)
+	case textDefect(identity) != "" || len(identity) > maxID:
+		return fmt.Errorf("%w: the actor's id must be valid UTF-8 without NUL, of at most %d bytes", ErrUnauthorized, maxID)
+	}
+	return nil
+}

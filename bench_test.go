@@ -1,0 +1,225 @@
+package flagstage_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
+)
+
+// slack is by how much a ratio may miss what it must be before a benchmark
+// fails, on machines that do other things too.
+const slack = 1.3
+
+var liveHeap []byte
+
+// compare measures subject against base, in short slices of both in turn, and
+// reports the median ratio of their times: lower is better. It fails if that
+// is more than must, with slack.
+func compare(b *testing.B, must float64, base, subject func()) {
+	liveHeap = make([]byte, 64<<20) // as in a host program
+	slice := func(f func()) float64 {
+		n, begin := 0, time.Now()
+		for time.Since(begin) < 15*time.Millisecond {
+			f()
+			n++
+		}
+		return float64(time.Since(begin)) / float64(n)
+	}
+	var bases, subjects, ratios []float64
+	for b.Loop() {
+		base, subject := slice(base), slice(subject)
+		bases, subjects, ratios = append(bases, base), append(subjects, subject), append(ratios, subject/base)
+	}
+	median := func(list []float64) float64 {
+		slices.Sort(list)
+		return list[len(list)/2]
+	}
+	b.ReportMetric(median(bases), "base-ns")
+	b.ReportMetric(median(subjects), "subject-ns")
+	b.ReportMetric(median(ratios), "ratio")
+	b.ReportMetric(must, "must")
+	if len(ratios) >= 6 && median(ratios) > must*slack {
+		b.Errorf("the ratio is %.3f, must be at most %.2f", median(ratios), must)
+	}
+}
+
+// The same document as encoding/json takes it: requests, and what is printed.
+type (
+	plainTemplate struct {
+		ID             string               `json:"_id,omitempty"`
+		Key            string               `json:"key,omitempty"`
+		PrintedKey     string               `json:"_key,omitempty"`
+		CreationDate   int64                `json:"_creationDate,omitempty"`
+		OwnerID        string               `json:"_ownerId,omitempty"`
+		MaintainerID   string               `json:"_maintainerId,omitempty"`
+		Links          map[string]plainLink `json:"_links,omitempty"`
+		Name           string               `json:"name,omitempty"`
+		Description    string               `json:"description,omitempty"`
+		ProjectKey     string               `json:"projectKey,omitempty"`
+		EnvironmentKey string               `json:"environmentKey,omitempty"`
+		FlagKey        string               `json:"flagKey,omitempty"`
+		Stages         []plainStage         `json:"stages"`
+	}
+	plainLink struct {
+		Href string `json:"href"`
+		Type string `json:"type"`
+	}
+	plainStage struct {
+		ID         string           `json:"_id,omitempty"`
+		Name       string           `json:"name,omitempty"`
+		Sequence   bool             `json:"executeConditionsInSequence,omitempty"`
+		Conditions []plainCondition `json:"conditions"`
+		Action     plainAction      `json:"action"`
+		Execution  *plainExecution  `json:"_execution,omitempty"`
+	}
+	plainExecution struct {
+		Status string `json:"status"`
+	}
+	plainAction struct {
+		Kind         string             `json:"kind,omitempty"`
+		Instructions []plainInstruction `json:"instructions"`
+	}
+	plainCondition struct {
+		ID               string          `json:"_id,omitempty"`
+		Execution        *plainExecution `json:"_execution,omitempty"`
+		Description      *string         `json:"description,omitempty"`
+		NotifyMemberIDs  *[]string       `json:"notifyMemberIds,omitempty"`
+		AllReviews       *[]string       `json:"allReviews,omitempty"`
+		ReviewStatus     *string         `json:"reviewStatus,omitempty"`
+		Kind             string          `json:"kind"`
+		ScheduleKind     string          `json:"scheduleKind,omitempty"`
+		ExecutionDate    int64           `json:"executionDate,omitempty"`
+		WaitDuration     int64           `json:"waitDuration,omitempty"`
+		WaitDurationUnit string          `json:"waitDurationUnit,omitempty"`
+		ExecuteNow       bool            `json:"executeNow,omitempty"`
+		NotifyTeamKeys   []string        `json:"notifyTeamKeys,omitempty"`
+	}
+	plainInstruction struct {
+		ID                 string         `json:"_id,omitempty"`
+		Kind               string         `json:"kind"`
+		VariationID        string         `json:"variationId,omitempty"`
+		RuleID             string         `json:"ruleId,omitempty"`
+		Ref                string         `json:"ref,omitempty"`
+		Description        string         `json:"description,omitempty"`
+		RolloutContextKind string         `json:"rolloutContextKind,omitempty"`
+		RolloutWeights     map[string]int `json:"rolloutWeights,omitempty"`
+		Values             []string       `json:"values,omitempty"`
+		Clauses            []plainClause  `json:"clauses,omitempty"`
+	}
+	plainClause struct {
+		ContextKind string   `json:"contextKind"`
+		Attribute   string   `json:"attribute"`
+		Op          string   `json:"op"`
+		Negate      bool     `json:"negate"`
+		Values      []string `json:"values"`
+	}
+)
+
+// sixStages returns a template document of 4.2 KB.
+func sixStages(b *testing.B) []byte {
+	document, err := os.ReadFile("testdata/six-stages.json")
+	require.NoError(b, err)
+	return document
+}
+
+// BenchmarkReadTemplate compares reading and judging a template with
+// encoding/json, which judges nothing.
+func BenchmarkReadTemplate(b *testing.B) {
+	document := sixStages(b)
+	compare(b, 0.30, func() {
+		var t plainTemplate
+		if json.Unmarshal(document, &t) != nil || len(t.Stages) != 6 {
+			b.Fatal("encoding/json failed")
+		}
+	}, func() {
+		input, problems := flagstage.ReadTemplate(document)
+		if problems != nil || len(input.Stages) != 6 {
+			b.Fatal(problems)
+		}
+	})
+}
+
+// BenchmarkPrintTemplate compares printing a template with encoding/json.
+func BenchmarkPrintTemplate(b *testing.B) {
+	input, problems := flagstage.ReadTemplate(sixStages(b))
+	require.Empty(b, problems)
+	template := create(b, input)
+	printed := template.AppendJSON(nil)
+	var plain plainTemplate
+	require.NoError(b, json.Unmarshal(printed, &plain))
+	same, err := json.Marshal(plain)
+	require.NoError(b, err)
+	require.JSONEq(b, string(printed), string(same), "both print the same")
+	require.LessOrEqual(b, testing.AllocsPerRun(100, func() { _, _ = template.MarshalJSON() }), 1.0)
+	compare(b, 0.40, func() {
+		if out, err := json.Marshal(&plain); err != nil || len(out) != len(same) {
+			b.Fatal(err)
+		}
+	}, func() {
+		if out, err := template.MarshalJSON(); err != nil || len(out) != len(printed) {
+			b.Fatal(err)
+		}
+	})
+}
+
+func newYork(b *testing.B) (*time.Location, time.Time) {
+	zone, err := calendar.Zone("America/New_York")
+	require.NoError(b, err)
+	return zone, time.Date(2020, 1, 1, 9, 30, 0, 0, zone)
+}
+
+// tenYears is a walk of so many days.
+const tenYears = 3652
+
+var day = calendar.Wait{Count: 1, Unit: calendar.Day}
+
+// addDates walks with the standard library.
+func addDates(b *testing.B, from time.Time) {
+	at := from
+	for range tenYears {
+		at = at.AddDate(0, 0, 1)
+	}
+	if at.Hour() != 9 {
+		b.Fatal(at)
+	}
+}
+
+// BenchmarkCalendarDay compares a calendar day later with time.AddDate.
+func BenchmarkCalendarDay(b *testing.B) {
+	zone, from := newYork(b)
+	compare(b, 0.6, func() { addDates(b, from) }, func() {
+		at, err := from, error(nil)
+		for range tenYears {
+			if at, err = day.After(at, zone); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if at.In(zone).Hour() != 9 {
+			b.Fatal(at)
+		}
+	})
+}
+
+// BenchmarkCalendarCursor compares the same with a cursor.
+func BenchmarkCalendarCursor(b *testing.B) {
+	zone, from := newYork(b)
+	cursor := calendar.NewCursor(zone)
+	compare(b, 0.15, func() { addDates(b, from) }, func() {
+		at, err := from, error(nil)
+		for range tenYears {
+			if at, err = cursor.After(at, day); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if at.In(zone).Hour() != 9 {
+			b.Fatal(at)
+		}
+	})
+}

@@ -1,0 +1,26 @@
+// Package flagstage runs staged releases of feature flags.
+//
+// A [Template] says how a release goes: its stages one after the other, each
+// with conditions (a [Schedule], an [Approval]) that hold it back and an
+// [Action] that changes the flag. Templates are read from the JSON of
+// LaunchDarkly's workflow templates ([ReadTemplate], [Import]) or built as Go
+// values, and created by [NewTemplate].
+//
+// A [Plan] is what a template means for one flag. A [Workflow] is a run of a
+// plan: a value that knows how far the release has come, and, told what time
+// it is, what happens next. Package simulate walks a workflow through its
+// whole life at once.
+//
+// # Purity
+//
+// Nothing here reads the clock, draws random numbers or starts goroutines
+// unless it is told to: the time, the source of identifiers and the acting
+// member are arguments, and the same arguments give the same bytes. Values
+// are immutable unless their documentation says otherwise, and then safe for
+// concurrent use.
+//
+// # Bad input
+//
+// Input that is wrong is refused as a whole, with all that is wrong in it at
+// once: see [Problems].
+package flagstage

@@ -1,0 +1,90 @@
+package flagstage
+
+import (
+	"time"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// Status says how far a workflow, a stage or a condition has come. Its values
+// are the wire's.
+type Status string
+
+// The statuses. Workflows are active, completed or failed; stages and
+// conditions may also be pending, and conditions cancelled. All but pending
+// and active are final.
+const (
+	StatusPending   Status = "pending"   // not begun
+	StatusActive    Status = "active"    // begun, and not met
+	StatusCompleted Status = "completed" // met, applied
+	StatusFailed    Status = "failed"    // cannot be met
+	StatusCancelled Status = "cancelled" // was active when its stage failed
+)
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventWorkflowStarted    EventKind = "workflowStarted"
+	EventStageArmed         EventKind = "stageArmed"        // the stage begins
+	EventConditionArmed     EventKind = "conditionArmed"    // a schedule runs until Event.Until
+	EventApprovalRequested  EventKind = "approvalRequested" // an approval is open, until Event.Until if that is set
+	EventReviewed           EventKind = "reviewed"
+	EventConditionCompleted EventKind = "conditionCompleted"
+	EventConditionFailed    EventKind = "conditionFailed"
+	EventActionApplied      EventKind = "actionApplied"
+	EventStageCompleted     EventKind = "stageCompleted"
+	EventStageFailed        EventKind = "stageFailed"
+	EventWorkflowCompleted  EventKind = "workflowCompleted"
+	EventWorkflowFailed     EventKind = "workflowFailed"
+)
+
+// Reason says why something happened, where its kind does not.
+type Reason string
+
+// The reasons that the state machine gives.
+const (
+	ReasonDue        Reason = "due"          // the schedule's time came
+	ReasonApproved   Reason = "approved"     // enough people approved
+	ReasonDeclined   Reason = "declined"     // somebody declined
+	ReasonExpired    Reason = "expired"      // nobody answered in time
+	ReasonOutOfRange Reason = "out_of_range" // a wait would end after the year 9999
+)
+
+// NoIndex stands for the index of a stage or condition in an event that
+// concerns none.
+const NoIndex = -1
+
+// Event is one fact in a workflow's life. Events hold every instant and
+// outcome that was decided, so that a workflow can be made of them again
+// without deciding anything: see [Replay].
+type Event struct {
+	Number    int64 // from 1, without gaps
+	Kind      EventKind
+	Stage     int       // index, or NoIndex
+	Condition int       // index in the stage, or NoIndex
+	At        time.Time // when it happened: the instant of the call
+	Due       time.Time // when it should have happened; never after At
+	Until     time.Time // when what is armed will be due or expire; zero: never
+	Reason    Reason    // "" where the kind says it all
+	Actor     Actor     // who did it; zero: nobody, the time had come
+	Review    ReviewKind
+	Comment   string // of the review
+}
+
+// Pointer returns the JSON Pointer of the stage or condition that the event
+// concerns, such as /stages/2/conditions/0, or "" for the workflow.
+func (e Event) Pointer() string { return place(e.Stage, e.Condition) }
+
+// place returns the JSON Pointer of a stage or condition.
+func place(stage, condition int) string {
+	if stage == NoIndex {
+		return ""
+	}
+	b := strictjson.AppendInt([]byte("/stages/"), int64(stage))
+	if condition != NoIndex {
+		b = strictjson.AppendInt(append(b, "/conditions/"...), int64(condition))
+	}
+	return string(b)
+}

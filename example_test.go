@@ -1,0 +1,142 @@
+package flagstage_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
+	"github.com/flagstage/flagstage/flags"
+)
+
+// seeded makes everything that a creation takes, in a way that repeats.
+func seeded() flagstage.Creation {
+	return flagstage.Creation{
+		Now:   time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC),
+		IDs:   flagstage.SeededIDs(1),
+		Actor: flagstage.Actor{MemberID: "alice"},
+	}
+}
+
+// A document with mistakes is refused with all of them.
+func ExampleReadTemplate() {
+	_, problems := flagstage.ReadTemplate([]byte(`{
+		"key": "night shift",
+		"projectKey": "shop", "environmentKey": "production", "flagKey": "banner",
+		"stages": [{"conditions": [{"kind": "schedule", "waitDuration": 2, "waitDurationUnit": "days"}]}]
+	}`))
+	for _, p := range problems {
+		fmt.Println(p.Pointer, p.Code)
+	}
+	fmt.Println(flagstage.Code(problems.Err()))
+	// Output:
+	// /key malformed
+	// /stages/0/conditions/0/waitDurationUnit unknown_kind
+	// invalid_request
+}
+
+// A maintenance window: the flag goes off at a date, and on again half an hour
+// later.
+func ExampleNewTemplate() {
+	template, problems := flagstage.NewTemplate(flagstage.TemplateInput{
+		Key:    "maintenance",
+		Origin: flagstage.Origin{ProjectKey: "shop", EnvironmentKey: "production", FlagKey: "payments"},
+		Stages: []flagstage.Stage{
+			{
+				Name:       "Off",
+				Conditions: []flagstage.Condition{flagstage.ScheduleAt(time.Date(2026, 3, 8, 3, 0, 0, 0, time.UTC))},
+				Action:     flagstage.Patch(flags.TurnFlagOff()),
+			},
+			{
+				Name:       "On again",
+				Conditions: []flagstage.Condition{flagstage.ScheduleAfter(30, calendar.Minute)},
+				Action:     flagstage.Patch(flags.TurnFlagOn()),
+			},
+		},
+	}, seeded())
+	if err := problems.Err(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(template.Key(), template.OwnerID(), len(template.Stages()))
+	fmt.Println(string(template.AppendJSON(nil)[:72]))
+	// Output:
+	// maintenance alice 2
+	// {"_id":"019cadc6-9a80-7000-8000-014f3f78e66a","_key":"maintenance","_cre
+}
+
+// An exported template keeps its identifiers, dates and people.
+func ExampleImport() {
+	document := `{
+		"_id": "62cf2bc4cadbeb7697943f3b", "_key": "from-elsewhere", "_creationDate": 1700000000000,
+		"_ownerId": "bob", "_maintainerId": "bob", "_links": {},
+		"stages": [{"_id": "s1", "conditions": [], "action": {"kind": "patch", "instructions": []}}]
+	}`
+	origin := flagstage.Origin{ProjectKey: "shop", EnvironmentKey: "production", FlagKey: "banner"}
+	template, problems := flagstage.Import([]byte(document), origin, flagstage.Creation{})
+	fmt.Println(problems.Err(), template.ID(), template.OwnerID(), template.CreatedAt().Format(time.DateOnly))
+	// Output:
+	// <nil> 62cf2bc4cadbeb7697943f3b bob 2023-11-14
+}
+
+// A workflow is a value that a program drives: it says when to call again.
+func ExampleWorkflow() {
+	template, problems := flagstage.NewTemplate(flagstage.TemplateInput{
+		Key:    "careful",
+		Origin: flagstage.Origin{ProjectKey: "shop", EnvironmentKey: "production", FlagKey: "banner"},
+		Stages: []flagstage.Stage{{
+			ExecuteConditionsInSequence: true,
+			Conditions:                  []flagstage.Condition{flagstage.ScheduleAfter(2, calendar.Hour), flagstage.Approval{}},
+			Action:                      flagstage.Patch(flags.TurnFlagOn()),
+		}},
+	}, seeded())
+	if err := problems.Err(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	workflow, _, err := flagstage.StartWorkflow(template.Plan(), flagstage.Start{At: start, Actor: flagstage.Actor{MemberID: "alice"}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	wake, _ := workflow.Wake()
+	fmt.Println("wakes at", wake.Format(time.TimeOnly))
+
+	workflow, _ = workflow.Advance(wake)
+	fmt.Println("waits for", workflow.Gates()[0].Kind)
+
+	_, _, err = workflow.Review(flagstage.Review{Condition: 1, Kind: flagstage.ReviewApprove, Actor: flagstage.Actor{MemberID: "alice"}}, wake)
+	fmt.Println(flagstage.Code(err))
+
+	workflow, events, err := workflow.Review(flagstage.Review{Condition: 1, Kind: flagstage.ReviewApprove, Actor: flagstage.Actor{MemberID: "bob"}}, wake)
+	fmt.Println(workflow.Status(), err)
+	for _, e := range events {
+		fmt.Println(e.Number, e.Kind)
+	}
+	// Output:
+	// wakes at 11:00:00
+	// waits for ld-approval
+	// forbidden
+	// completed <nil>
+	// 6 reviewed
+	// 7 conditionCompleted
+	// 8 actionApplied
+	// 9 stageCompleted
+	// 10 workflowCompleted
+}
+
+// A host that applies instructions of its own lets their kinds pass.
+func ExampleWithHostKinds() {
+	document := `{
+		"key": "with-a-page", "projectKey": "shop", "environmentKey": "production", "flagKey": "banner",
+		"stages": [{"action": {"instructions": [{"kind": "pageOnCall", "team": "shop", "after": 1.50}]}}]
+	}`
+	_, problems := flagstage.ReadTemplate([]byte(document))
+	fmt.Println(problems.Err() != nil)
+	input, problems := flagstage.ReadTemplate([]byte(document), flagstage.WithHostKinds("pageOnCall"))
+	fmt.Println(problems.Err(), string(input.Stages[0].Action.Instructions[0].AppendJSON(nil)))
+	// Output:
+	// true
+	// <nil> {"kind":"pageOnCall","team":"shop","after":1.50}
+}

@@ -1,0 +1,277 @@
+package flagstage
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/flagstage/flagstage/calendar"
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// Limits of a template.
+const (
+	maxStages        = 500
+	maxConditions    = 50   // in a stage
+	maxInstructions  = 200  // in a stage
+	maxSlots         = 1000 // flag-specific values in a template
+	maxNotifyMembers = 10   // published
+	maxNotifyTeams   = 100
+	maxDescription   = 5000    // characters of an approval's description, published
+	maxPrinted       = 1 << 20 // bytes of the printed template
+	maxKey           = 256
+	maxID            = 256
+)
+
+// conditionDepth is how many arrays and objects are open around the members
+// of a condition.
+const conditionDepth = 5
+
+// The instants that can be written: those of the years 1970 to 9999.
+var (
+	firstInstant = time.Unix(0, 0).UTC()
+	lastInstant  = time.Date(9999, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
+)
+
+// judge says what is wrong with the values of a template.
+type judge struct {
+	problems *Problems
+	now      time.Time // waits are counted from here
+	// read is set when the values come from a document: its reader has
+	// judged the instructions, and reported what is nil.
+	read   bool
+	broken []string // pointers at which nothing more is to be said
+
+	stage, condition int // where the judge stands; -1: outside of any
+}
+
+func (j *judge) pointer() string {
+	var b []byte
+	if j.stage >= 0 {
+		b = strconv.AppendInt(append(b, "/stages/"...), int64(j.stage), 10)
+	}
+	if j.condition >= 0 {
+		b = strconv.AppendInt(append(b, "/conditions/"...), int64(j.condition), 10)
+	}
+	return string(b)
+}
+
+// errorf reports an error at a place below where the judge stands.
+func (j *judge) errorf(below string, code flags.Code, format string, args ...any) {
+	pointer := j.pointer() + below
+	for _, b := range j.broken {
+		if b == pointer {
+			return
+		}
+	}
+	j.problems.Errorf(pointer, code, format, args...)
+}
+
+// input judges everything that a request says, but for its key.
+func (j *judge) input(in *TemplateInput) {
+	j.stage, j.condition = -1, -1
+	j.text("/name", in.Name)
+	j.text("/description", in.Description)
+	given := in.Stages != nil
+	switch {
+	case given && in.WorkflowID != "":
+		j.errorf("/workflowId", flags.CodeExclusive, "stages and workflowId exclude each other; give one of them")
+	case !given && in.WorkflowID == "":
+		j.errorf("/stages", flags.CodeRequired, "give the stages, or the workflowId of a workflow to copy them from")
+	case given && len(in.Stages) == 0:
+		j.errorf("/stages", flags.CodeRequired, "a template needs at least one stage")
+	}
+	if in.WorkflowID != "" {
+		if defect := idDefect(in.WorkflowID); defect != "" {
+			j.errorf("/workflowId", flags.CodeMalformed, "%s", defect)
+		}
+	}
+	j.origin(in.Origin, given)
+	j.stages(in.Stages)
+}
+
+// origin judges the three keys, which must be there if required.
+func (j *judge) origin(o Origin, required bool) {
+	for _, k := range []struct{ pointer, key string }{
+		{"/projectKey", o.ProjectKey}, {"/environmentKey", o.EnvironmentKey}, {"/flagKey", o.FlagKey},
+	} {
+		switch {
+		case k.key != "":
+			j.key(k.pointer, k.key)
+		case required:
+			j.errorf(k.pointer, flags.CodeRequired, "stages need the key of the %s that they were written for",
+				strings.TrimSuffix(k.pointer[1:], "Key"))
+		}
+	}
+}
+
+func (j *judge) stages(stages []Stage) {
+	if len(stages) > maxStages {
+		j.errorf("/stages", flags.CodeTooLarge, "%s", tooMany("stages", maxStages))
+		return
+	}
+	slots := 0
+	for i := range stages {
+		j.stage = i
+		slots += j.inStage(&stages[i])
+	}
+	j.stage = -1
+	if slots > maxSlots {
+		j.errorf("/stages", flags.CodeTooLarge, "the instructions have %d values that depend on the flag, such as variation ids; at most %d are allowed", slots, maxSlots)
+	}
+}
+
+// inStage judges a stage and returns how many values in it depend on the
+// flag.
+func (j *judge) inStage(s *Stage) (slots int) {
+	j.text("/name", s.Name)
+	if len(s.Conditions) > maxConditions {
+		j.errorf("/conditions", flags.CodeTooLarge, "%s", tooMany("conditions in a stage", maxConditions))
+	} else {
+		for i, c := range s.Conditions {
+			if c != nil || !j.read {
+				j.condition = i
+				j.inCondition(c)
+			}
+		}
+		j.condition = -1
+	}
+	if len(s.Action.Instructions) > maxInstructions {
+		j.errorf("/action/instructions", flags.CodeTooLarge, "%s", tooMany("instructions in a stage", maxInstructions))
+		return 0
+	}
+	for i, in := range s.Action.Instructions {
+		slots += in.SlotCount()
+		if j.read {
+			continue
+		}
+		if problems := in.Validate(); problems != nil {
+			j.problems.AddAll(fmt.Sprintf("%s/action/instructions/%d", j.pointer(), i), problems)
+		}
+	}
+	return slots
+}
+
+// key judges a key that people chose.
+func (j *judge) key(below, key string) {
+	switch {
+	case key == "":
+		j.errorf(below, flags.CodeRequired, "the key is missing; choose one of letters, digits, '.', '_' and '-'")
+	case len(key) > maxKey:
+		j.errorf(below, flags.CodeTooLarge, "the key has %d bytes; at most %d are allowed", len(key), maxKey)
+	case !wellFormedKey(key):
+		j.errorf(below, flags.CodeMalformed, "the key %s must begin with a letter or digit and go on with letters, digits, '.', '_' and '-'", strictjson.Quote(key))
+	}
+}
+
+// text judges a text that is free.
+func (j *judge) text(below, text string) {
+	switch {
+	case len(text) > strictjson.MaxString:
+		j.errorf(below, flags.CodeTooLarge, "has %d bytes; at most %d are allowed", len(text), strictjson.MaxString)
+	case textDefect(text) != "":
+		j.errorf(below, flags.CodeMalformed, "%s", textDefect(text))
+	}
+}
+
+// names judges a list of names that must not be empty.
+func (j *judge) names(below string, names []string, limit int) {
+	if len(names) > limit {
+		j.errorf(below, flags.CodeTooLarge, "%s", tooMany("entries", limit))
+		return
+	}
+	for i, name := range names {
+		if defect := idDefect(name); defect != "" {
+			j.errorf(fmt.Sprintf("%s/%d", below, i), flags.CodeMalformed, "%s", defect)
+		}
+	}
+}
+
+// value judges a free JSON object, a member of a condition.
+func (j *judge) value(below string, v Value) {
+	if !strings.HasPrefix(v.String(), "{") {
+		j.errorf(below, flags.CodeWrongType, "must be a JSON object")
+		return
+	}
+	if conditionDepth+v.Depth() > strictjson.MaxDepth {
+		j.errorf(below, flags.CodeTooLarge, "is nested too deep; the template would go deeper than %d", strictjson.MaxDepth)
+	}
+	if _, err := flags.ParseValue(v.String()); err != nil {
+		j.errorf(below, flags.CodeMalformed, "%v", err)
+	}
+}
+
+// instant judges a date.
+func (j *judge) instant(below string, at time.Time) {
+	if at.Before(firstInstant) || at.After(lastInstant) {
+		j.errorf(below, flags.CodeOutOfRange, "the date must lie in the years 1970 to 9999, in Unix milliseconds")
+	}
+}
+
+// wait judges a wait, and whether it ends within the years that there are.
+func (j *judge) wait(w calendar.Wait) {
+	switch {
+	case !w.Unit.Valid():
+		j.errorf("/waitDurationUnit", flags.CodeUnknownKind, "%s", unknownWord("unit", string(w.Unit), unitNames()))
+	case w.Count < 0:
+		j.errorf("/waitDuration", flags.CodeOutOfRange, "is %d; a wait cannot be negative", w.Count)
+	default:
+		if _, err := w.After(j.now, time.UTC); err != nil {
+			j.errorf("/waitDuration", flags.CodeOutOfRange, "a wait of %s goes beyond the year 9999", w)
+		}
+	}
+}
+
+func unitNames() []string {
+	var names []string
+	for _, u := range calendar.Units() {
+		names = append(names, string(u))
+	}
+	return names
+}
+
+func unitList() string { return strings.Join(unitNames(), ", ") }
+
+func tooMany(what string, limit int) string {
+	return fmt.Sprintf("there are too many %s; at most %d are allowed", what, limit)
+}
+
+// wellFormedKey reports whether key has the form of a key that people choose.
+func wellFormedKey(key string) bool {
+	for i := range len(key) {
+		c := key[i]
+		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !alphanumeric && (i == 0 || c != '.' && c != '_' && c != '-') {
+			return false
+		}
+	}
+	return key != ""
+}
+
+// textDefect says what keeps a text from standing in a document, "" if
+// nothing does.
+func textDefect(text string) string {
+	switch {
+	case !utf8.ValidString(text):
+		return "the text is not valid UTF-8"
+	case strings.IndexByte(text, 0) >= 0:
+		return "the text holds the character NUL"
+	}
+	return ""
+}
+
+// idDefect says what is wrong with an identifier, "" if nothing is.
+func idDefect(id string) string {
+	switch {
+	case id == "":
+		return "the identifier is empty"
+	case len(id) > maxID:
+		return fmt.Sprintf("the identifier has %d bytes; at most %d are allowed", len(id), maxID)
+	}
+	return textDefect(id)
+}
+
+func characters(s string) int { return utf8.RuneCountInString(s) }
