@@ -1,0 +1,144 @@
+// Package timeline shows what happens in a release, and when: as text for
+// people, and as JSON for programs.
+//
+// Everything that comes from a template is escaped on its way out, so that a
+// name cannot forge a line or steer a terminal.
+package timeline
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/flagstage/flagstage"
+)
+
+// Timeline is the life of one release, as far as it is known. It is a value:
+// what it refers to must not be changed while it is in use, and then it is
+// safe for concurrent use.
+type Timeline struct {
+	Plan flagstage.Plan
+	// Zone is where the instants are shown; nil means UTC.
+	Zone *time.Location
+	// Assumptions are sentences on what was taken for granted.
+	Assumptions []string
+	// Events are in the order in which they happened. The first starts the
+	// workflow.
+	Events []flagstage.Event
+	End    End
+}
+
+// End is where a release stands after the last event.
+type End struct {
+	Status flagstage.Status
+	// At is the instant up to which the release is known: when it ended, or
+	// the horizon, or else the last event.
+	At time.Time
+	// Gates are what holds the release back, if it has not ended.
+	Gates []flagstage.Gate
+}
+
+func (t Timeline) zone() *time.Location {
+	if t.Zone == nil {
+		return time.UTC
+	}
+	return t.Zone
+}
+
+// Start returns when the release starts, the zero time if there are no events.
+func (t Timeline) Start() time.Time {
+	if len(t.Events) == 0 {
+		return time.Time{}
+	}
+	return t.Events[0].At
+}
+
+// Standing says in one sentence, without a full stop, where the release stands
+// at the end: "waits for approval of stage 3 since Sat 2026-10-24 09:00
+// +02:00". Stages are counted from 1.
+func (t Timeline) Standing() string {
+	switch t.End.Status {
+	case flagstage.StatusCompleted:
+		return fmt.Sprintf("complete on %s, %s after its start", t.date(t.End.At), words(t.End.At.Sub(t.Start())))
+	case flagstage.StatusFailed:
+		return t.failure()
+	}
+	var waits []string
+	for _, g := range t.End.Gates {
+		waits = append(waits, t.wait(g))
+	}
+	if len(waits) == 0 {
+		return "has not begun"
+	}
+	return strings.Join(waits, "; and ")
+}
+
+// failure says where and why the release failed.
+func (t Timeline) failure() string {
+	for _, e := range t.Events {
+		if e.Kind == flagstage.EventConditionFailed {
+			return fmt.Sprintf("failed in stage %d on %s: %s", e.Stage+1, t.date(t.End.At), failures[e.Reason])
+		}
+	}
+	return "failed on " + t.date(t.End.At)
+}
+
+var failures = map[flagstage.Reason]string{
+	flagstage.ReasonDeclined:   "the approval is declined",
+	flagstage.ReasonExpired:    "the approval expires without enough answers",
+	flagstage.ReasonOutOfRange: "the wait would end after the year 9999",
+}
+
+func (t Timeline) wait(g flagstage.Gate) string {
+	what := "the schedule"
+	if g.Kind == flagstage.KindApproval {
+		what = "approval"
+	}
+	s := fmt.Sprintf("waits for %s of stage %d since %s", what, g.Stage+1, t.date(g.Since))
+	switch {
+	case g.Until.IsZero():
+		return s
+	case g.Kind == flagstage.KindApproval:
+		return s + ", which expires on " + t.date(g.Until)
+	}
+	return s + ", until " + t.date(g.Until)
+}
+
+// date shows an instant in the timeline's zone, with its offset: seconds and
+// their fractions only if there are any.
+func (t Timeline) date(at time.Time) string {
+	at = at.In(t.zone())
+	switch {
+	case at.Nanosecond() != 0:
+		return at.Format("Mon 2006-01-02 15:04:05.000 -07:00")
+	case at.Second() != 0:
+		return at.Format("Mon 2006-01-02 15:04:05 -07:00")
+	}
+	return at.Format("Mon 2006-01-02 15:04 -07:00")
+}
+
+// words says how long something takes: "10 days 1 hour".
+func words(d time.Duration) string {
+	if d == 0 {
+		return "no time"
+	}
+	var parts []string
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}, {time.Millisecond, "millisecond"}} {
+		n := d / unit.size
+		d %= unit.size
+		if n > 0 {
+			parts = append(parts, plural(int64(n), unit.name))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

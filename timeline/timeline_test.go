@@ -1,0 +1,196 @@
+package timeline_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/timeline"
+)
+
+var update = flag.Bool("update", false, "write what tests produce into their golden files")
+
+func at(rfc3339 string) time.Time {
+	t, err := time.Parse(time.RFC3339, rfc3339)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+var start = at("2026-10-22T09:00:00+02:00")
+
+func plan(t *testing.T, name string, stages ...flagstage.Stage) flagstage.Plan {
+	template, problems := flagstage.NewTemplate(flagstage.TemplateInput{
+		Key: "release", Name: name, Stages: stages,
+		Origin: flagstage.Origin{ProjectKey: "p", EnvironmentKey: "e", FlagKey: "f"},
+	}, flagstage.Creation{Now: start, IDs: flagstage.SeededIDs(1), Actor: flagstage.Actor{MemberID: "alice"}})
+	require.Empty(t, problems)
+	return template.Plan()
+}
+
+// preview makes a timeline of a plan in one future.
+func preview(t *testing.T, p flagstage.Plan, s flagstage.Start, answer func(int, int, time.Time) (flagstage.ReviewKind, time.Time)) timeline.Timeline {
+	zone, err := calendar.Zone("Europe/Berlin")
+	require.NoError(t, err)
+	s.At, s.Zone, s.Actor = start, zone, flagstage.Actor{MemberID: "alice"}
+	w, events, err := p.Preview(s, flagstage.Future{Answer: answer})
+	require.NoError(t, err)
+	return timeline.Timeline{
+		Plan: p, Zone: zone, Events: events,
+		End: timeline.End{Status: w.Status(), At: events[len(events)-1].At, Gates: w.Gates()},
+	}
+}
+
+func always(kind flagstage.ReviewKind) func(int, int, time.Time) (flagstage.ReviewKind, time.Time) {
+	return func(_, _ int, asked time.Time) (flagstage.ReviewKind, time.Time) {
+		return kind, asked.Add(90 * time.Second)
+	}
+}
+
+// everything is a plan in which each kind of line occurs.
+func everything(t *testing.T) flagstage.Plan {
+	on := flagstage.Patch(flags.TurnFlagOn(), flags.UpdateName("A new name"))
+	return plan(t, "Everything that there is",
+		flagstage.Stage{},
+		flagstage.Stage{Name: "At a date", Conditions: []flagstage.Condition{flagstage.ScheduleAt(start.Add(36 * time.Hour))}, Action: on},
+		flagstage.Stage{Name: "At a date that is past", Conditions: []flagstage.Condition{flagstage.ScheduleAt(start)}, Action: on},
+		flagstage.Stage{Name: "After a weekend on which the clocks change", Conditions: []flagstage.Condition{
+			flagstage.ScheduleNow(), flagstage.ScheduleAfter(0, calendar.Hour), flagstage.ScheduleAfter(3, calendar.Day),
+		}, Action: on},
+		flagstage.Stage{Name: "With an approval", Conditions: []flagstage.Condition{
+			flagstage.Approval{Description: "The numbers look right", NotifyMemberIDs: []string{"m1", "m2"}, NotifyTeamKeys: []string{"team"}},
+		}},
+		flagstage.Stage{Name: "With one of few words", Conditions: []flagstage.Condition{flagstage.Approval{}}, Action: on},
+	)
+}
+
+func TestText(t *testing.T) {
+	for _, c := range []struct {
+		file   string
+		start  flagstage.Start
+		answer func(int, int, time.Time) (flagstage.ReviewKind, time.Time)
+	}{
+		{"granted", flagstage.Start{Approvals: flagstage.ApprovalSettings{MinNumApprovals: 2}}, always(flagstage.ReviewApprove)},
+		{"declined", flagstage.Start{}, always(flagstage.ReviewDecline)},
+		{"expired", flagstage.Start{Approvals: flagstage.ApprovalSettings{ExpiresAfter: 1500 * time.Millisecond}}, nil},
+		{"waiting", flagstage.Start{}, nil},
+	} {
+		t.Run(c.file, func(t *testing.T) {
+			result := preview(t, everything(t), c.start, c.answer)
+			text := result.Text()
+			requireNarrow(t, text)
+			golden(t, c.file+".txt", text)
+			document, err := json.MarshalIndent(result, "", "  ")
+			require.NoError(t, err)
+			golden(t, c.file+".json", string(document)+"\n")
+		})
+	}
+}
+
+func golden(t *testing.T, file, text string) {
+	t.Helper()
+	name := filepath.Join("testdata", file)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(name)
+	require.NoError(t, err, "run go test -update to write it")
+	require.Equal(t, string(want), text)
+}
+
+func requireNarrow(t *testing.T, text string) {
+	for line := range strings.Lines(text) {
+		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+		require.Equal(t, strings.TrimRight(line, " \n")+"\n", line, "no space at the end")
+	}
+}
+
+func TestUnfinishedReleaseSaysSinceWhen(t *testing.T) {
+	result := preview(t, everything(t), flagstage.Start{}, nil)
+	require.Equal(t, "waits for approval of stage 5 since Mon 2026-10-26 21:00 +01:00", result.Standing())
+}
+
+// hostile are texts that would do harm if they were printed as they are.
+var hostile = []string{
+	"\x1b[2J\x1b[31mred", "line\nStage 9 of 9: forged", "a\r\nb", "tab\there", "bell\a", "\u202eright to left\u2066", "zero\u200bwidth",
+	"\u2028separator\u2029", "\u0085next", "\x7fdelete", "\ufeffmark", "\U000e0041tag", "\x01",
+}
+
+func TestHostileNamesCannotForgeLines(t *testing.T) {
+	build := func(s string) timeline.Timeline {
+		p := plan(t, s,
+			flagstage.Stage{Name: s, Conditions: []flagstage.Condition{
+				flagstage.Approval{Description: s, NotifyMemberIDs: []string{s}, NotifyTeamKeys: []string{s}},
+			}, Action: flagstage.Patch(flags.UpdateName(s), flags.AddTags(s))},
+		)
+		result := preview(t, p, flagstage.Start{}, always(flagstage.ReviewApprove))
+		result.Assumptions = []string{s}
+		for i := range result.Events {
+			if result.Events[i].Kind == flagstage.EventReviewed {
+				result.Events[i].Comment, result.Events[i].Actor.MemberID = s, s
+			}
+		}
+		return result
+	}
+	lines := strings.Count(build("x").Text(), "\n")
+	for _, s := range hostile {
+		text := build(s).Text()
+		for i, r := range text {
+			require.True(t, r == '\n' || r >= ' ' && r != 0x7f && !strings.ContainsRune("\u0085\u200b\u2028\u2029\u202e\u2066\ufeff\U000e0041", r), "%q at %d of %q", r, i, text)
+		}
+		require.InDelta(t, lines, strings.Count(text, "\n"), 8, "only wrapping may add lines")
+		require.NotContains(t, text, "\nStage 9")
+		document, err := json.Marshal(build(s))
+		require.NoError(t, err)
+		var decoded struct{ Name string }
+		require.NoError(t, json.Unmarshal(document, &decoded))
+		require.Equal(t, s, decoded.Name)
+	}
+}
+
+func TestAnyTimelineCanBeShown(t *testing.T) {
+	var zero timeline.Timeline
+	require.NotPanics(t, func() { _ = zero.Text() })
+	document, err := json.Marshal(zero)
+	require.NoError(t, err)
+	require.True(t, json.Valid(document))
+	p := everything(t)
+	for _, kind := range []flagstage.EventKind{
+		"", "unknown\n", flagstage.EventStageArmed, flagstage.EventConditionArmed, flagstage.EventApprovalRequested,
+		flagstage.EventReviewed, flagstage.EventConditionCompleted, flagstage.EventConditionFailed, flagstage.EventActionApplied,
+		flagstage.EventStageCompleted, flagstage.EventStageFailed, flagstage.EventWorkflowCompleted,
+	} {
+		for stage := -2; stage < 9; stage++ {
+			for condition := -2; condition < 5; condition++ {
+				odd := timeline.Timeline{Plan: p, Events: []flagstage.Event{{Kind: kind, Stage: stage, Condition: condition}}}
+				require.NotPanics(t, func() {
+					requireNarrow(t, odd.Text())
+					_, _ = odd.MarshalJSON()
+				})
+			}
+		}
+	}
+}
+
+func TestShowingIsLinear(t *testing.T) {
+	allocations := func(n int) float64 {
+		result := preview(t, plan(t, "n", make([]flagstage.Stage, n)...), flagstage.Start{}, nil)
+		return testing.AllocsPerRun(2, func() {
+			_ = result.Text()
+			_, _ = result.MarshalJSON()
+		})
+	}
+	require.LessOrEqual(t, allocations(500), 15*allocations(50))
+}
