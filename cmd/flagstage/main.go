@@ -1,0 +1,225 @@
+// Command flagstage checks, creates and simulates templates of staged feature
+// flag releases.
+//
+//	flagstage validate FILE…
+//	flagstage create FILE [--member ID]
+//	flagstage simulate FILE [--start RFC3339] [--zone NAME] [--approve-after 4h] [--format text|json]
+//
+// Run flagstage --help, or a command with --help, for what each does. The exit
+// status is 0 when done, 1 when a document is invalid or something failed, and
+// 2 when the command line is wrong.
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	_ "time/tzdata" // zones work on machines without a zone database
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/internal/escape"
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// The exit statuses.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: flagstage.SystemClock()}
+	os.Exit(p.run(os.Args[1:]))
+}
+
+// program is one run of the command, with all that it reaches of the world.
+type program struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	clock          flagstage.Clock
+}
+
+// command is one of the commands. Its flags are defined by setup, which
+// returns what is then done with the files.
+type command struct {
+	name, arguments, summary, help string
+
+	setup func(*program, *flag.FlagSet) func(files []string) error
+}
+
+var commands = []command{validateCommand, createCommand, simulateCommand}
+
+const header = `flagstage checks, creates and simulates staged feature flag releases.
+
+Usage:
+`
+
+const footer = `
+FILE is a request to create a workflow template, in JSON; - is standard input.
+"flagstage COMMAND --help" tells more.
+`
+
+func (p *program) run(arguments []string) int {
+	if len(arguments) == 0 {
+		usage(p.stderr)
+		return exitUsage
+	}
+	name := arguments[0]
+	switch name {
+	case "--help", "-help", "-h", "help":
+		usage(p.stdout)
+		return exitDone
+	}
+	for _, c := range commands {
+		if c.name == name {
+			return p.runCommand(c, arguments[1:])
+		}
+	}
+	p.complain(fmt.Errorf("there is no command %s; see flagstage --help", strictjson.Quote(name)))
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	var b strings.Builder
+	b.WriteString(header)
+	for _, c := range commands {
+		fmt.Fprintf(&b, "  flagstage %s %s\n        %s\n", c.name, c.arguments, c.summary)
+	}
+	b.WriteString(footer)
+	io.WriteString(w, b.String())
+}
+
+// usageError is a command line that cannot be followed.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// errInvalid says that what is wrong was already printed.
+var errInvalid = errors.New("invalid")
+
+func (p *program) runCommand(c command, arguments []string) int {
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	do := c.setup(p, set)
+	files, err := parse(set, arguments)
+	if errors.Is(err, flag.ErrHelp) {
+		p.commandHelp(c, set)
+		return exitDone
+	}
+	if err == nil {
+		err = do(files)
+	}
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &wrong):
+		p.complain(fmt.Errorf("%s: %w; see flagstage %s --help", c.name, err, c.name))
+		return exitUsage
+	case !errors.Is(err, errInvalid):
+		p.complain(fmt.Errorf("%s: %w", c.name, err))
+	}
+	return exitFailed
+}
+
+// parse reads flags before, between and after the files, and returns the
+// files.
+func parse(set *flag.FlagSet, arguments []string) (files []string, err error) {
+	for {
+		if err := set.Parse(arguments); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, usageError{err}
+		}
+		rest := set.Args()
+		if parsed := len(arguments) - len(rest); parsed > 0 && arguments[parsed-1] == "--" {
+			return append(files, rest...), nil
+		}
+		if len(rest) == 0 {
+			return files, nil
+		}
+		files, arguments = append(files, rest[0]), rest[1:]
+	}
+}
+
+func (p *program) commandHelp(c command, set *flag.FlagSet) {
+	fmt.Fprintf(p.stdout, "Usage: flagstage %s %s\n\n%s", c.name, c.arguments, c.help)
+	first := true
+	set.VisitAll(func(f *flag.Flag) {
+		if first {
+			fmt.Fprint(p.stdout, "\nFlags, before or after FILE:\n")
+			first = false
+		}
+		value, text := flag.UnquoteUsage(f)
+		fmt.Fprintf(p.stdout, "  --%s %s\n        %s\n", f.Name, value, text)
+	})
+}
+
+// complain prints one line about an error.
+func (p *program) complain(err error) {
+	fmt.Fprintf(p.stderr, "flagstage: %s\n", escape.Terminal(err.Error()))
+}
+
+// one returns the only file.
+func one(files []string) (string, error) {
+	if len(files) != 1 {
+		return "", usagef("one FILE is wanted, %d are given", len(files))
+	}
+	return files[0], nil
+}
+
+// read returns the content of a file, - for standard input. What is beyond
+// the size of a document is not read.
+func (p *program) read(file string) ([]byte, error) {
+	in := p.stdin
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	return io.ReadAll(io.LimitReader(in, strictjson.MaxDocument+1))
+}
+
+// report prints problems. It returns errInvalid if there is an error among
+// them.
+func (p *program) report(file string, problems flagstage.Problems) error {
+	var b strings.Builder
+	for _, problem := range problems {
+		message := problem.Message
+		if problem.Severity == flagstage.SeverityWarning {
+			message = "warning: " + message
+		}
+		line := fmt.Sprintf("%s:%s: %s [%s]", file, problem.Pointer, message, problem.Code)
+		b.WriteString(escape.Terminal(line) + "\n")
+	}
+	io.WriteString(p.stderr, b.String())
+	if problems.Err() != nil {
+		return errInvalid
+	}
+	return nil
+}
+
+// printJSON prints a document with one member a line.
+func (p *program) printJSON(document []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, document, "", "  "); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	return p.print(b.String())
+}
+
+func (p *program) print(text string) error {
+	_, err := io.WriteString(p.stdout, text)
+	return err
+}

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage"
+)
+
+var update = flag.Bool("update", false, "write what the commands print into the README")
+
+const rollout = "../../testdata/progressive-rollout.json"
+
+// result is what one run of the command printed, and its exit status.
+type result struct {
+	status         int
+	stdout, stderr string
+}
+
+func run(stdin string, arguments ...string) result {
+	var out, errs bytes.Buffer
+	clock := flagstage.NewVirtualClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
+	p := program{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, clock: clock}
+	status := p.run(arguments)
+	return result{status, out.String(), errs.String()}
+}
+
+func TestHelpOnEveryLevel(t *testing.T) {
+	for _, arguments := range [][]string{{"--help"}, {"-h"}, {"help"}} {
+		r := run("", arguments...)
+		require.Equal(t, exitDone, r.status)
+		require.Contains(t, r.stdout, "flagstage simulate FILE")
+		require.Empty(t, r.stderr)
+	}
+	for _, c := range commands {
+		for _, arguments := range [][]string{{c.name, "--help"}, {c.name, rollout, "-h"}} {
+			r := run("", arguments...)
+			require.Equal(t, exitDone, r.status)
+			require.True(t, strings.HasPrefix(r.stdout, "Usage: flagstage "+c.name), r.stdout)
+			require.Empty(t, r.stderr)
+		}
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, arguments := range [][]string{
+		{}, {"simulat"}, {"--version"}, {"validate"}, {"create"}, {"create", "a", "b"}, {"create", rollout, "--member"},
+		{"create", rollout, "--member", ""}, {"simulate"}, {"simulate", rollout, "--strat", "x"},
+		{"simulate", rollout, "--start", "tomorrow"}, {"simulate", rollout, "--start", "1969-12-31T00:00:00Z"},
+		{"simulate", rollout, "--zone", "Europe/Atlantis"}, {"simulate", rollout, "--zone", ""}, {"simulate", rollout, "--zone", "Local"},
+		{"simulate", rollout, "--approve-after", "-4h"}, {"simulate", rollout, "--approve-after", "soon"},
+		{"simulate", rollout, "--format", "xml"}, {"simulate", "--", rollout, "--format"},
+	} {
+		r := run("", arguments...)
+		require.Equal(t, exitUsage, r.status, arguments)
+		require.Contains(t, r.stderr, "flagstage", arguments)
+		require.Contains(t, r.stderr, "--help", "it says where help is: %v", arguments)
+		require.Empty(t, r.stdout, arguments)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		return file
+	}
+	bad := write("bad.json", `{"key":"k","stages":[{"conditions":[{"kind":"schedule"}]}],"projectKey":"p","environmentKey":"e","flagKey":"f"}`)
+	warned := write("warned.json", `{"key":"k","stages":[{"conditions":[{"kind":"schedule","executeNow":true,"description":"d"}]}],"projectKey":"p","environmentKey":"e","flagKey":"f"}`)
+	hostile := write("a\x1b[31m.json", `{"key":"\u001b[2J","\u202e":1,"workflowId":"w"}`)
+
+	r := run("", "validate", rollout)
+	require.Equal(t, result{exitDone, rollout + ": valid, stages: 5\n", ""}, r)
+
+	r = run("", "validate", bad, rollout, warned)
+	require.Equal(t, exitFailed, r.status)
+	require.Equal(t, rollout+": valid, stages: 5\n"+warned+": valid, stages: 1\n", r.stdout)
+	lines := strings.Split(r.stderr, "\n")
+	require.Regexp(t, `^`+bad+`:/stages/0/conditions/0/scheduleKind: .+ \[required\]$`, lines[0])
+	require.Regexp(t, `^`+warned+`:/stages/0/conditions/0/description: warning: .+ \[exclusive\]$`, lines[1])
+	require.Len(t, lines, 3)
+
+	require.Equal(t, exitDone, run("", "validate", warned).status, "warnings alone are no failure")
+
+	r = run("", "validate", hostile)
+	require.Equal(t, exitFailed, r.status)
+	require.NotContains(t, r.stderr, "\x1b")
+	require.NotContains(t, r.stderr, "\u202e")
+
+	r = run("", "validate", filepath.Join(dir, "none.json"), dir)
+	require.Equal(t, exitFailed, r.status)
+	require.Contains(t, r.stderr, "none.json: no such file")
+	require.Contains(t, r.stderr, "is a directory")
+
+	document, err := os.ReadFile(rollout)
+	require.NoError(t, err)
+	require.Equal(t, result{exitDone, "-: valid, stages: 5\n", ""}, run(string(document), "validate", "-"))
+
+	r = run(strings.Repeat("[", 10<<20), "validate", "-")
+	require.Equal(t, exitFailed, r.status)
+	require.Contains(t, r.stderr, "[too_large]")
+}
+
+func TestWorkflowIDNeedsAnEngine(t *testing.T) {
+	r := run(`{"key":"k","workflowId":"w"}`, "validate", "-")
+	require.Equal(t, result{exitDone, "-: valid, copies the stages of workflow w\n", ""}, r)
+	for _, command := range []string{"create", "simulate"} {
+		r := run(`{"key":"k","workflowId":"w"}`, command, "-")
+		require.Equal(t, exitFailed, r.status)
+		require.Contains(t, r.stderr, "-:/workflowId: ")
+		require.Contains(t, r.stderr, "[not_found]")
+	}
+}
+
+func TestCreatePrintsTheTemplate(t *testing.T) {
+	for _, arguments := range [][]string{
+		{"create", rollout, "--member", "alice"}, {"create", "--member", "alice", rollout}, {"create", "--member=alice", "--", rollout},
+	} {
+		r := run("", arguments...)
+		require.Equal(t, exitDone, r.status, r.stderr)
+		var template struct {
+			Key        string `json:"_key"`
+			Owner      string `json:"_ownerId"`
+			Maintainer string `json:"_maintainerId"`
+			Created    int64  `json:"_creationDate"`
+			Stages     []any
+		}
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &template))
+		require.Equal(t, "progressive-rollout", template.Key)
+		require.Equal(t, "alice", template.Owner)
+		require.Equal(t, "alice", template.Maintainer)
+		require.EqualValues(t, 1772442000000, template.Created)
+		require.Len(t, template.Stages, 5)
+
+		again := run(r.stdout, "validate", "-")
+		require.Equal(t, result{exitDone, "-: valid, stages: 5\n", ""}, again, "what create prints can be read again")
+	}
+	r := run("", "create", rollout)
+	require.Contains(t, r.stdout, `"_ownerId": "local"`)
+
+	r = run(`{"key":"k"}`, "create", "-")
+	require.Equal(t, exitFailed, r.status)
+	require.Empty(t, r.stdout)
+	require.Contains(t, r.stderr, "-:/stages: ")
+}
+
+func TestSimulate(t *testing.T) {
+	fixed := []string{"simulate", rollout, "--start", "2026-10-20T09:00:00+02:00", "--zone", "Europe/Berlin"}
+
+	text := run("", fixed...)
+	require.Equal(t, exitDone, text.status, text.stderr)
+	require.Contains(t, text.stdout, "Assumed: every approval is granted as soon as it is asked for.")
+	require.Contains(t, text.stdout, "At the end: complete on Sun 2026-11-01 21:00 +01:00")
+	require.Equal(t, text, run("", fixed...), "the same each time")
+
+	later := run("", append(fixed, "--approve-after", "4h")...)
+	require.Contains(t, later.stdout, "granted 4h after it is asked")
+	require.Contains(t, later.stdout, "At the end: complete on Mon 2026-11-02 01:00 +01:00")
+
+	waits := run("", append(fixed, "--approve-after", "never")...)
+	require.Equal(t, exitDone, waits.status)
+	require.Contains(t, waits.stdout, "At the end: waits for approval of stage 3 since Sat 2026-10-24 09:00 +02:00.")
+
+	document := run("", append(fixed, "--format", "json")...)
+	var timeline struct {
+		Zone   string
+		Events []struct {
+			Number int
+			Kind   string
+			Local  string
+		}
+		End struct{ Status string }
+	}
+	require.NoError(t, json.Unmarshal([]byte(document.stdout), &timeline))
+	require.Equal(t, "Europe/Berlin", timeline.Zone)
+	require.Equal(t, "completed", timeline.End.Status)
+	require.Equal(t, "2026-10-20T09:00:00+02:00", timeline.Events[0].Local)
+
+	now := run("", "simulate", rollout)
+	require.Contains(t, now.stdout, "Mon 2026-03-02 09:00 +00:00  The release starts.", "it starts now, in UTC")
+
+	created := run("", "create", rollout)
+	exported := run(created.stdout, append([]string{"simulate", "-"}, fixed[2:]...)...)
+	require.Equal(t, text.stdout, exported.stdout, "an exported template is simulated too")
+
+	fails := run(`{"key":"k","projectKey":"p","environmentKey":"e","flagKey":"f","stages":[
+		{"conditions":[{"kind":"schedule","waitDuration":400000,"waitDurationUnit":"calendarWeek"}]},
+		{"conditions":[{"kind":"schedule","waitDuration":400000,"waitDurationUnit":"calendarWeek"}]}]}`, "simulate", "-")
+	require.Equal(t, exitDone, fails.status, fails.stderr)
+	require.Contains(t, fails.stdout, "At the end: failed in stage 2")
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestOutputThatCannotBeWrittenFails(t *testing.T) {
+	for _, arguments := range [][]string{{"validate", rollout}, {"create", rollout}, {"simulate", rollout}, {"simulate", rollout, "--format=json"}} {
+		var errs bytes.Buffer
+		p := program{stdout: brokenPipe{}, stderr: &errs, clock: flagstage.SystemClock()}
+		require.Equal(t, exitFailed, p.run(arguments))
+		require.Contains(t, errs.String(), "broken pipe")
+	}
+}
+
+// TestReadmeShowsWhatTheCommandPrints runs the commands of the README that
+// show their output.
+func TestReadmeShowsWhatTheCommandPrints(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	t.Chdir("../..")
+	readme, shown := string(text), 0
+	for _, block := range strings.Split(readme, "```console\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		command, want, _ := strings.Cut(strings.TrimPrefix(block, "$ "), "\n")
+		before, arguments, ok := strings.Cut(command, "go run ./cmd/flagstage ")
+		if !ok || want == "" {
+			continue
+		}
+		shown++
+		stdin := strings.TrimSuffix(strings.TrimPrefix(before, "echo '"), "' | ")
+		r := run(stdin, strings.Fields(arguments)...)
+		if *update {
+			readme = strings.Replace(readme, block, "$ "+command+"\n"+r.stdout+r.stderr, 1)
+			continue
+		}
+		require.Equal(t, want, r.stdout+r.stderr, command)
+	}
+	require.GreaterOrEqual(t, shown, 2)
+	if *update {
+		require.NoError(t, os.WriteFile("README.md", []byte(readme), 0o644))
+	}
+}

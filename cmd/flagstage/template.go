@@ -1,0 +1,210 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"time"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
+	"github.com/flagstage/flagstage/internal/escape"
+	"github.com/flagstage/flagstage/internal/strictjson"
+	"github.com/flagstage/flagstage/simulate"
+)
+
+// localMember acts where nobody is named.
+const localMember = "local"
+
+var validateCommand = command{
+	name: "validate", arguments: "FILE…",
+	summary: "check documents, and print all that is wrong with them",
+	help: `Checks requests to create a template, and exported templates. Problems go to
+standard error, each in a line: FILE:POINTER: MESSAGE [CODE]. The exit status
+is 1 if a document is invalid; warnings alone leave it at 0.
+`,
+	setup: func(p *program, _ *flag.FlagSet) func([]string) error { return p.validate },
+}
+
+func (p *program) validate(files []string) error {
+	if len(files) == 0 {
+		return usagef("a FILE is wanted")
+	}
+	var failed error
+	for _, file := range files {
+		what, err := p.judge(file)
+		switch {
+		case errors.Is(err, errInvalid):
+			failed = err
+		case err != nil:
+			p.complain(fmt.Errorf("validate: %w", err))
+			failed = errInvalid
+		default:
+			if err := p.print(escape.Terminal(file+": valid, "+what) + "\n"); err != nil {
+				return err
+			}
+		}
+	}
+	return failed
+}
+
+// judge says what a valid file has to offer.
+func (p *program) judge(file string) (string, error) {
+	document, err := p.read(file)
+	if err != nil {
+		return "", err
+	}
+	if !exported(document) {
+		// only an engine knows the workflow; all else can be judged
+		if input, problems := flagstage.ReadTemplate(document); input.WorkflowID != "" {
+			return "copies the stages of workflow " + input.WorkflowID, p.report(file, problems)
+		}
+	}
+	template, err := p.template(file, document, p.clock.Now())
+	return fmt.Sprintf("stages: %d", template.Plan().Len()), err
+}
+
+var createCommand = command{
+	name: "create", arguments: "FILE [--member ID]",
+	summary: "create the template, and print it",
+	help: `Creates a template and prints it as the API answers to its creation. Nothing
+is stored.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		member := set.String("member", localMember, "the `ID` of the member who becomes owner and maintainer (default "+localMember+")")
+		return func(files []string) error { return p.create(files, *member) }
+	},
+}
+
+func (p *program) create(files []string, member string) error {
+	file, err := one(files)
+	if err != nil {
+		return err
+	}
+	if member == "" {
+		return usagef("--member is empty")
+	}
+	document, err := p.read(file)
+	if err != nil {
+		return err
+	}
+	template, problems := create(document, flagstage.Creation{
+		Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: flagstage.Actor{MemberID: member},
+	})
+	if err := p.report(file, problems); err != nil {
+		return err
+	}
+	return p.printJSON(template.AppendJSON(nil))
+}
+
+// create creates the template that a document asks for.
+func create(document []byte, creation flagstage.Creation) (flagstage.Template, flagstage.Problems) {
+	input, problems := flagstage.ReadTemplate(document)
+	if problems.Err() != nil {
+		return flagstage.Template{}, problems
+	}
+	template, more := flagstage.NewTemplate(input, creation)
+	return template, append(problems, more...)
+}
+
+// template makes a template of a document in either form, and prints problems.
+// The exported form does not tell the template's origin, and it is not needed
+// here.
+func (p *program) template(file string, document []byte, now time.Time) (flagstage.Template, error) {
+	creation := flagstage.Creation{Now: now, IDs: flagstage.SeededIDs(0), Actor: flagstage.Actor{MemberID: localMember}}
+	var template flagstage.Template
+	var problems flagstage.Problems
+	if exported(document) {
+		origin := flagstage.Origin{ProjectKey: "unknown", EnvironmentKey: "unknown", FlagKey: "unknown"}
+		template, problems = flagstage.Import(document, origin, creation)
+	} else {
+		template, problems = create(document, creation)
+	}
+	return template, p.report(file, problems)
+}
+
+// exported reports whether a document has the form of an exported template:
+// it has the member _key, and not key.
+func exported(document []byte) bool {
+	d := strictjson.NewDecoder(document, nil)
+	if d.Kind() != strictjson.Object || !d.BeginObject() {
+		return false
+	}
+	_, asked := d.Peek("key")
+	_, has := d.Peek("_key")
+	return has != strictjson.Invalid && asked == strictjson.Invalid
+}
+
+var simulateCommand = command{
+	name: "simulate", arguments: "FILE [--start RFC3339] [--zone NAME] [--approve-after 4h] [--format text|json]",
+	summary: "print what the release would do, and when",
+	help: `Simulates a release of the template from its start to its end, without waiting,
+and prints its timeline. Also takes exported templates. The exit status is 0
+too when the simulated release waits for ever or fails.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		var f simulateFlags
+		set.StringVar(&f.start, "start", "", "`RFC3339`: when the release starts, as in 2026-10-22T09:00:00+02:00 (default now)")
+		set.StringVar(&f.zone, "zone", "UTC", "`NAME` of the IANA time zone that counts calendar days, such as Europe/Berlin (default UTC)")
+		set.StringVar(&f.approveAfter, "approve-after", "0s", "`DURATION` until each approval is granted, such as 90m or 4h, or never (default: granted when asked for)")
+		set.StringVar(&f.format, "format", "text", "`FORMAT` of the output: text or json (default text)")
+		return func(files []string) error { return p.simulate(files, f) }
+	},
+}
+
+type simulateFlags struct {
+	start, zone, approveAfter, format string
+}
+
+// scenario makes a scenario of the flags.
+func (f simulateFlags) scenario(now time.Time) (simulate.Scenario, error) {
+	s := simulate.Scenario{Start: now, Zone: f.zone, Otherwise: simulate.Never()}
+	if f.start != "" {
+		start, err := time.Parse(time.RFC3339, f.start)
+		if err != nil || start.Year() < 1970 || start.Year() > 9999 {
+			return s, usagef("--start %s is no instant such as 2026-10-22T09:00:00+02:00, in the years 1970 to 9999", strictjson.Quote(f.start))
+		}
+		s.Start = start
+	}
+	if _, err := calendar.Zone(f.zone); err != nil {
+		return s, usagef("--zone: %w", err)
+	}
+	if f.approveAfter != "never" {
+		delay, err := time.ParseDuration(f.approveAfter)
+		if err != nil || delay < 0 {
+			return s, usagef("--approve-after %s is no duration such as 90m or 4h, and not never", strictjson.Quote(f.approveAfter))
+		}
+		s.Otherwise = simulate.ApprovedAfter(delay)
+	}
+	if f.format != "text" && f.format != "json" {
+		return s, usagef("--format %s is neither text nor json", strictjson.Quote(f.format))
+	}
+	return s, nil
+}
+
+func (p *program) simulate(files []string, f simulateFlags) error {
+	file, err := one(files)
+	if err != nil {
+		return err
+	}
+	scenario, err := f.scenario(p.clock.Now())
+	if err != nil {
+		return err
+	}
+	document, err := p.read(file)
+	if err != nil {
+		return err
+	}
+	template, err := p.template(file, document, scenario.Start)
+	if err != nil {
+		return err
+	}
+	timeline, err := simulate.Run(template, scenario)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.format == "json" {
+		return p.printJSON(timeline.AppendJSON(nil))
+	}
+	return p.print(timeline.Text())
+}
