@@ -190,6 +190,7 @@ func namesSegments(a arg) bool {
 		return anySegmentMatch(a)
 	case rules:
 		return slices.ContainsFunc(a, func(r Rule) bool { return anySegmentMatch(r.Clauses) })
+	case text, truth, texts, free, frees, Serve, targets, prerequisites, host:
 	}
 	return false
 }
