@@ -37,8 +37,8 @@ func (a Actor) check() error {
 		return fmt.Errorf("%w: the actor is empty; set MemberID or ServiceTokenID", ErrUnauthorized)
 	case strings.HasPrefix(a.MemberID, tokenPrefix):
 		return fmt.Errorf("%w: a member id must not begin with %q; set ServiceTokenID for a service token", ErrUnauthorized, tokenPrefix)
-	case textDefect(identity) != "" || len(identity) > maxID:
-		return fmt.Errorf("%w: the actor's id must be valid UTF-8 without NUL, of at most %d bytes", ErrUnauthorized, maxID)
+	case idDefect(identity) != "":
+		return fmt.Errorf("%w: the actor's id is unusable: %s", ErrUnauthorized, idDefect(identity))
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package flagstage
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"github.com/flagstage/flagstage/calendar"
 	"github.com/flagstage/flagstage/flags"
@@ -156,7 +157,7 @@ func (j *judge) schedule(s Schedule) {
 }
 
 func (j *judge) approval(a Approval) {
-	if n := characters(a.Description); n > maxDescription {
+	if n := utf8.RuneCountInString(a.Description); n > maxDescription {
 		j.errorf("/description", flags.CodeTooLarge, "has %d characters; at most %d are allowed", n, maxDescription)
 	} else {
 		j.text("/description", a.Description)

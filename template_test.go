@@ -89,7 +89,7 @@ var badRequests = []struct {
 	{"no stage", request(`[]`), []string{"/stages required"}},
 	{"stages are no array", request(`{}`), []string{"/stages wrong_type"}},
 	{"a stage is null", request(`[null]`), []string{"/stages/0 wrong_type"}},
-	{"stages without keys", `{"key":"k","stages":[{}]}`, []string{"/environmentKey required", "/flagKey required", "/projectKey required"}},
+	{"stages without keys", `{"key":"k","stages":[{}]}`, []string{"/projectKey required", "/environmentKey required", "/flagKey required"}},
 	{
 		"malformed keys", `{"key":"k","stages":[{}],"projectKey":"a/b","environmentKey":" ","flagKey":"é"}`,
 		[]string{"/projectKey malformed", "/environmentKey malformed", "/flagKey malformed"},
@@ -161,10 +161,7 @@ func TestReadTemplateRefusesBadRequests(t *testing.T) {
 	for _, c := range badRequests {
 		t.Run(c.name, func(t *testing.T) {
 			input, problems := flagstage.ReadTemplate([]byte(c.document))
-			require.ElementsMatch(t, c.want, found(problems))
-			if !strings.Contains(c.name, "stages without keys") {
-				require.Equal(t, c.want, found(problems), "order")
-			}
+			require.Equal(t, c.want, found(problems))
 			require.Equal(t, flagstage.TemplateInput{}, input)
 			require.ErrorIs(t, problems.Err(), flagstage.ErrInvalidRequest)
 			require.Equal(t, "invalid_request", flagstage.Code(problems.Err()))
@@ -209,9 +206,11 @@ func TestLimitsPassAndOneMoreFails(t *testing.T) {
 			return request(`[{"action":{"instructions":` + list(n, `{"kind":"turnFlagOn"}`) + `}}]`)
 		}},
 		{"parameters", 1000, "/stages", func(n int) string {
-			return request(list(n/100, `{"action":{"instructions":`+list(100, `{"kind":"updateOffVariation","variationId":"v"}`)+`}}`)[:0] +
-				"[" + strings.TrimSuffix(strings.Repeat(`{"action":{"instructions":`+list(100, `{"kind":"updateOffVariation","variationId":"v"}`)+`}},`, n/100), ",") +
-				strings.Repeat(`,{"action":{"instructions":[{"kind":"updateOffVariation","variationId":"v"}]}}`, n%100) + "]")
+			var stages []string
+			for ; n > 0; n -= 100 {
+				stages = append(stages, `{"action":{"instructions":`+list(min(n, 100), `{"kind":"updateOffVariation","variationId":"v"}`)+`}}`)
+			}
+			return request("[" + strings.Join(stages, ",") + "]")
 		}},
 		{"depth", 64, firstCondition + "/integrationConfig/a" + strings.Repeat("/0", 58), func(n int) string {
 			return conditions(`{"kind":"ld-approval","integrationConfig":{"a":` + strings.Repeat("[", n-6) + strings.Repeat("]", n-6) + `}}`)
@@ -273,7 +272,6 @@ func TestWhatIsOverruledIsAWarning(t *testing.T) {
 	}
 }
 
-// badInputs are Go values, and all that is wrong with each.
 func TestNewTemplateJudgesGoValuesTheSameWay(t *testing.T) {
 	good := func() flagstage.TemplateInput {
 		return flagstage.TemplateInput{Key: "k", Origin: origin, Stages: []flagstage.Stage{{}}}
@@ -639,32 +637,20 @@ func TestEveryTemplatePrintedAndImportedIsEqual(t *testing.T) {
 	})
 }
 
-// asRequest makes a request of a printed template.
-func asRequest(template flagstage.Template) string {
-	o := template.Origin()
-	return strings.Replace(string(template.AppendJSON(nil)), `{`,
-		fmt.Sprintf(`{"key":%q,"projectKey":%q,"environmentKey":%q,"flagKey":%q,`, template.Key(), o.ProjectKey, o.EnvironmentKey, o.FlagKey), 1)
-}
-
-func TestReadingAPrintedTemplateMakesTheSameWithNewIDs(t *testing.T) {
+func TestResponseSentAsRequestMakesTheSameStages(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		template, problems := flagstage.NewTemplate(anyTemplate(t), creation())
+		input := anyTemplate(t)
+		template, problems := flagstage.NewTemplate(input, creation())
 		require.Empty(t, problems)
-		input, problems := flagstage.ReadTemplate([]byte(asRequest(template)))
-		for _, s := range input.Stages {
-			for i, c := range s.Conditions {
-				// what an export calls creationConfig is no member of a request
-				if a, ok := c.(flagstage.Approval); ok {
-					a.IntegrationConfig, _ = flags.ParseValue(`{"n": 1.50, "l": [null, "<"]}`)
-					if strings.Contains(string(template.AppendJSON(nil)), "creationConfig") {
-						s.Conditions[i] = a
-					}
-				}
-			}
-		}
-		require.NoError(t, problems.Err())
-		require.Equal(t, template.Key(), input.Key)
-		require.Len(t, input.Stages, template.Plan().Len())
+		keys := fmt.Sprintf(`{"key":%q,"projectKey":%q,"environmentKey":%q,"flagKey":%q,`,
+			input.Key, input.Origin.ProjectKey, input.Origin.EnvironmentKey, input.Origin.FlagKey)
+		// requests call the form variables of an approval by another name
+		request := strings.ReplaceAll(strings.Replace(string(template.AppendJSON(nil)), `{`, keys, 1), `"creationConfig":`, `"integrationConfig":`)
+		read, problems := flagstage.ReadTemplate([]byte(request))
+		require.Empty(t, problems)
+		again, problems := flagstage.NewTemplate(read, creation())
+		require.Empty(t, problems)
+		require.True(t, template.Equal(again), "the source of identifiers is the same, too")
 	})
 }
 

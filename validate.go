@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/flagstage/flagstage/calendar"
 	"github.com/flagstage/flagstage/flags"
@@ -162,18 +161,15 @@ func (j *judge) key(below, key string) {
 		j.errorf(below, flags.CodeRequired, "the key is missing; choose one of letters, digits, '.', '_' and '-'")
 	case len(key) > maxKey:
 		j.errorf(below, flags.CodeTooLarge, "the key has %d bytes; at most %d are allowed", len(key), maxKey)
-	case !wellFormedKey(key):
+	case !flags.IsKey(key):
 		j.errorf(below, flags.CodeMalformed, "the key %s must begin with a letter or digit and go on with letters, digits, '.', '_' and '-'", strictjson.Quote(key))
 	}
 }
 
 // text judges a text that is free.
 func (j *judge) text(below, text string) {
-	switch {
-	case len(text) > strictjson.MaxString:
-		j.errorf(below, flags.CodeTooLarge, "has %d bytes; at most %d are allowed", len(text), strictjson.MaxString)
-	case textDefect(text) != "":
-		j.errorf(below, flags.CodeMalformed, "%s", textDefect(text))
+	if code, defect := strictjson.TextDefect(text); defect != "" {
+		j.errorf(below, flags.Code(code), "%s", defect)
 	}
 }
 
@@ -239,30 +235,6 @@ func tooMany(what string, limit int) string {
 	return fmt.Sprintf("there are too many %s; at most %d are allowed", what, limit)
 }
 
-// wellFormedKey reports whether key has the form of a key that people choose.
-func wellFormedKey(key string) bool {
-	for i := range len(key) {
-		c := key[i]
-		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
-		if !alphanumeric && (i == 0 || c != '.' && c != '_' && c != '-') {
-			return false
-		}
-	}
-	return key != ""
-}
-
-// textDefect says what keeps a text from standing in a document, "" if
-// nothing does.
-func textDefect(text string) string {
-	switch {
-	case !utf8.ValidString(text):
-		return "the text is not valid UTF-8"
-	case strings.IndexByte(text, 0) >= 0:
-		return "the text holds the character NUL"
-	}
-	return ""
-}
-
 // idDefect says what is wrong with an identifier, "" if nothing is.
 func idDefect(id string) string {
 	switch {
@@ -271,7 +243,6 @@ func idDefect(id string) string {
 	case len(id) > maxID:
 		return fmt.Sprintf("the identifier has %d bytes; at most %d are allowed", len(id), maxID)
 	}
-	return textDefect(id)
+	_, defect := strictjson.TextDefect(id)
+	return defect
 }
-
-func characters(s string) int { return utf8.RuneCountInString(s) }

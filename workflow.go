@@ -218,8 +218,8 @@ func (w Workflow) checkReview(review Review) error {
 	default:
 		return fmt.Errorf("%w: the review's kind is %s, must be approve, decline or comment", ErrInvalidRequest, strictjson.Quote(string(review.Kind)))
 	}
-	if defect := textDefect(review.Comment); defect != "" || len(review.Comment) > strictjson.MaxString {
-		return fmt.Errorf("%w: the comment must be valid UTF-8 without NUL, of at most %d bytes", ErrInvalidRequest, strictjson.MaxString)
+	if _, defect := strictjson.TextDefect(review.Comment); defect != "" {
+		return fmt.Errorf("%w: the comment %s", ErrInvalidRequest, defect)
 	}
 	if err := review.Actor.check(); err != nil {
 		return err

@@ -210,7 +210,7 @@ func (f form) defect(s string) (Code, string) {
 		return CodeMalformed, messageEmpty
 	}
 	switch name, isRef := strings.CutPrefix(s, refPrefix); {
-	case f == keyText && !isKey(s):
+	case f == keyText && !IsKey(s):
 		return CodeMalformed, strictjson.Quote(s) + " is no flag key: at most 256 letters, digits, dots, underscores or hyphens, the first a letter or digit"
 	case f == idText && isRef && !isName(name):
 		return CodeMalformed, strictjson.Quote(s) + ` refers to nothing: after "ref:" must stand 1 to 256 letters, digits, dots, underscores or hyphens`
@@ -271,23 +271,17 @@ func isName(s string) bool {
 	return s != "" && len(s) <= 256
 }
 
-// isKey reports whether s is a key as flags have it.
-func isKey(s string) bool {
+// IsKey reports whether s has the form of a key that people choose, of a flag,
+// project, environment or template: a letter or digit, and at most 255 more of
+// these, dots, underscores or hyphens.
+func IsKey(s string) bool {
 	return isName(s) && s[0] != '.' && s[0] != '_' && s[0] != '-'
 }
 
-// textDefect returns what makes s impossible in a document: a decoder never
-// returns such a text.
+// textDefect returns what makes s impossible in a document.
 func textDefect(s string) (Code, string) {
-	switch {
-	case len(s) > strictjson.MaxString:
-		return CodeTooLarge, "has " + strconv.Itoa(len(s)) + " bytes; at most " + strconv.Itoa(strictjson.MaxString) + " are allowed"
-	case !utf8.ValidString(s):
-		return CodeMalformed, "must be valid UTF-8"
-	case strings.IndexByte(s, 0) >= 0:
-		return CodeMalformed, "must not hold the character NUL"
-	}
-	return "", ""
+	code, message := strictjson.TextDefect(s)
+	return Code(code), message
 }
 
 // outerDepth is how many arrays and objects stand around an instruction in the

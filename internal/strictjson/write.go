@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -133,4 +134,19 @@ func appendRest(dst *[]byte, text string, i int) int {
 	}
 	*dst = append(*dst, '"')
 	return i + 1
+}
+
+// TextDefect says what makes s impossible as a string of a document: a Decoder
+// never returns such a text. It returns a code and a sentence, both "" if s is
+// possible.
+func TextDefect(s string) (code, message string) {
+	switch {
+	case len(s) > MaxString:
+		return CodeTooLarge, tooLong(len(s))
+	case !utf8.ValidString(s):
+		return CodeMalformed, "must be valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return CodeMalformed, "must not hold the character NUL"
+	}
+	return "", ""
 }
