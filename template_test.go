@@ -243,6 +243,31 @@ func TestAtMostAHundredProblemsAreTold(t *testing.T) {
 	require.Contains(t, problems.Err().Error(), "and 147 more")
 }
 
+func TestCostGrowsLinearlyWithTheDocument(t *testing.T) {
+	stages := func(n int, stage string) []byte {
+		return []byte(request(`[` + strings.TrimSuffix(strings.Repeat(stage+",", n), ",") + `]`))
+	}
+	for name, stage := range map[string]string{
+		"valid":            `{"name":"n","conditions":[{"kind":"ld-approval","notifyMemberIds":["a","b"]}],"action":{"instructions":[{"kind":"addTags","values":["x","y"]}]}}`,
+		"unknown members":  `{"x":1,"y":[{}]}`,
+		"wrong types":      `{"name":1,"conditions":{},"action":[]}`,
+		"bad values":       `{"conditions":[{"kind":"schedule","waitDuration":-1,"waitDurationUnit":"x"}]}`,
+		"bad instructions": `{"action":{"instructions":[{},{"kind":"x"},{"kind":"addTags"}]}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(n int) float64 {
+				document := stages(n, stage)
+				return testing.AllocsPerRun(3, func() {
+					input, problems := flagstage.ReadTemplate(document)
+					template, _ := flagstage.NewTemplate(input, creation())
+					_, _ = template.AppendJSON(nil), problems
+				})
+			}
+			require.LessOrEqual(t, cost(400), 15*cost(40))
+		})
+	}
+}
+
 func TestWhatIsOverruledIsAWarning(t *testing.T) {
 	for _, c := range []struct {
 		name, condition string
