@@ -89,10 +89,10 @@ func (r *reader) readInstructionText(object bool) (list []flags.Instruction) {
 }
 
 func (r *reader) readInstructionArray() []flags.Instruction {
-	list := []flags.Instruction{}
 	if !r.BeginArray() {
 		return nil
 	}
+	list := make([]flags.Instruction, 0, 4)
 	over := false
 	for r.NextElement() {
 		if over = len(list) == maxInstructions; over {

@@ -229,7 +229,7 @@ func (r *reader) readStages() []Stage {
 	if r.Null() {
 		return nil
 	}
-	list := []Stage{}
+	list := make([]Stage, 0, 8) // many templates have no more
 	if !r.BeginArray() {
 		r.broken = append(r.broken, "/stages")
 		return list

@@ -83,11 +83,11 @@ func (r *reader) readStage() (s Stage) {
 	return s
 }
 
-func (r *reader) readConditions() (list []Condition) {
+func (r *reader) readConditions() []Condition {
 	if r.Null() || !r.BeginArray() {
 		return nil
 	}
-	over := false
+	list, over := make([]Condition, 0, 2), false
 	for r.NextElement() {
 		if over = len(list) == maxConditions; over {
 			r.Skip()
