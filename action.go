@@ -99,11 +99,7 @@ func (r *reader) readInstructionArray() []flags.Instruction {
 			r.Skip()
 			continue
 		}
-		before := len(r.problems)
-		in, ok := flags.ReadInstruction(r.Decoder, &r.problems, r.reading)
-		if !ok {
-			r.errors += max(1, len(r.problems)-before)
-		}
+		in, _ := flags.ReadInstruction(r.Decoder, &r.problems, r.reading)
 		list = append(list, in)
 	}
 	if over {
@@ -112,14 +108,17 @@ func (r *reader) readInstructionArray() []flags.Instruction {
 	return list
 }
 
-// appendAction appends the action as the published response shows it.
-func appendAction(dst []byte, a Action) []byte {
+// appendAction appends the action as the published response shows it. It stops
+// somewhere when the result has become longer than limit.
+func appendAction(dst []byte, a Action, limit int) []byte {
 	dst = append(dst, `{"kind":"patch","instructions":[`...)
 	for i, in := range a.Instructions {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = in.AppendJSON(dst)
+		if dst = in.AppendJSON(dst); len(dst) > limit {
+			return dst
+		}
 	}
 	return append(dst, "]}"...)
 }

@@ -29,16 +29,18 @@ func (a Actor) Identity() string {
 	return ""
 }
 
-// check returns an error that wraps [ErrUnauthorized] if nobody acts, or
-// somebody under a name that could be mistaken for another's.
-func (a Actor) check() error {
+// Validate returns an error that wraps [ErrUnauthorized] if nobody acts, or
+// somebody under a name that could be mistaken for another's or cannot be
+// printed.
+func (a Actor) Validate() error {
 	switch identity := a.Identity(); {
 	case identity == "":
 		return fmt.Errorf("%w: the actor is empty; set MemberID or ServiceTokenID", ErrUnauthorized)
 	case strings.HasPrefix(a.MemberID, tokenPrefix):
 		return fmt.Errorf("%w: a member id must not begin with %q; set ServiceTokenID for a service token", ErrUnauthorized, tokenPrefix)
-	case idDefect(identity) != "":
-		return fmt.Errorf("%w: the actor's id is unusable: %s", ErrUnauthorized, idDefect(identity))
+	}
+	if _, defect := idDefect(a.Identity()); defect != "" {
+		return fmt.Errorf("%w: the actor: %s", ErrUnauthorized, defect)
 	}
 	return nil
 }

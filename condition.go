@@ -139,8 +139,10 @@ func (j *judge) inCondition(c Condition) {
 		j.schedule(c)
 	case Approval:
 		j.approval(c)
-	default:
+	case nil:
 		j.errorf("/kind", flags.CodeRequired, "the condition is nil; give a Schedule or an Approval")
+	default:
+		j.errorf("/kind", flags.CodeWrongType, "the condition is a %T; give a Schedule or an Approval, not a pointer to it", c)
 	}
 }
 
@@ -151,8 +153,12 @@ func (j *judge) schedule(s Schedule) {
 	case Relative:
 		j.wait(when.Wait)
 	case Immediate:
+	case nil:
+		if !j.read {
+			j.errorf("/scheduleKind", flags.CodeRequired, "the schedule says no time; use ScheduleAt, ScheduleAfter or ScheduleNow")
+		}
 	default:
-		j.errorf("/scheduleKind", flags.CodeRequired, "the schedule says no time; use ScheduleAt, ScheduleAfter or ScheduleNow")
+		j.errorf("/scheduleKind", flags.CodeWrongType, "the schedule's When is a %T; use ScheduleAt, ScheduleAfter or ScheduleNow", when)
 	}
 }
 
@@ -188,7 +194,8 @@ type conditionMembers struct {
 	executionDate, waitDuration                                    member[int64]
 	executeNow                                                     member[bool]
 	notifyMemberIDs, notifyTeamKeys                                []string
-	integrationConfig                                              Value
+	config                                                         Value
+	configName                                                     string // under which config was given
 }
 
 var conditionNames = []string{
@@ -196,10 +203,10 @@ var conditionNames = []string{
 	"description", "notifyMemberIds", "notifyTeamKeys", "integrationConfig",
 }
 
-// readCondition reads one condition. It returns nil if that is impossible,
-// having reported why.
+// readCondition reads one condition. It returns nil if it cannot be told what
+// condition that is, having reported why. Members that were reported have
+// some value; the judge says no more of them.
 func (r *reader) readCondition() Condition {
-	before := r.errors
 	var m conditionMembers
 	if !r.BeginObject() {
 		return nil
@@ -229,10 +236,10 @@ func (r *reader) readCondition() Condition {
 		case "notifyTeamKeys":
 			m.notifyTeamKeys = r.optionalStrings()
 		case "integrationConfig":
-			r.config(&m.integrationConfig)
+			r.config(&m, name)
 		case "creationConfig":
 			if r.importing {
-				r.config(&m.integrationConfig)
+				r.config(&m, name)
 			} else {
 				r.Skip()
 			}
@@ -242,11 +249,7 @@ func (r *reader) readCondition() Condition {
 			r.UnknownMember(name, conditionNames...)
 		}
 	}
-	c := r.conditionOf(&m)
-	if r.errors != before || r.Err() != nil {
-		return nil
-	}
-	return c
+	return r.conditionOf(&m)
 }
 
 func (r *reader) conditionOf(m *conditionMembers) Condition {
@@ -263,7 +266,9 @@ func (r *reader) conditionOf(m *conditionMembers) Condition {
 		r.ignored("description", m.description.empty(), "belongs to an approval")
 		r.ignored("notifyMemberIds", len(m.notifyMemberIDs) == 0, "belongs to an approval")
 		r.ignored("notifyTeamKeys", len(m.notifyTeamKeys) == 0, "belongs to an approval")
-		r.ignored("integrationConfig", emptyObject(m.integrationConfig), "belongs to an approval")
+		if m.config.String() != "{}" && m.configName != "" {
+			r.ignored(m.configName, false, "belongs to an approval")
+		}
 		return Schedule{ID: id, When: when}
 	case m.kind.value == string(KindApproval):
 		r.ignored("scheduleKind", m.scheduleKind.empty(), "belongs to a schedule")
@@ -274,7 +279,7 @@ func (r *reader) conditionOf(m *conditionMembers) Condition {
 		return Approval{
 			ID: id, Description: m.description.value,
 			NotifyMemberIDs: m.notifyMemberIDs, NotifyTeamKeys: m.notifyTeamKeys,
-			IntegrationConfig: m.integrationConfig,
+			IntegrationConfig: m.config,
 		}
 	case m.kind.value == kindIntegration:
 		r.errorAt("kind", flags.CodeUnsupported, "workflows take no %s conditions; use %q", kindIntegration, KindApproval)
@@ -289,7 +294,8 @@ const (
 	kindRelative = "relative"
 )
 
-// whenOf says when a schedule is due. It returns nil after a problem.
+// whenOf says when a schedule is due. It returns nil if that is open, having
+// reported why.
 func (r *reader) whenOf(m *conditionMembers) When {
 	kind := m.scheduleKind.value
 	hasDate := m.executionDate.given
@@ -320,9 +326,6 @@ func (r *reader) whenOf(m *conditionMembers) When {
 		if !hasDate {
 			r.errorAt("executionDate", flags.CodeRequired, "an absolute schedule needs a date, in Unix milliseconds")
 		}
-		if !hasDate || m.executionDate.bad {
-			return nil
-		}
 		return Absolute{Date: time.UnixMilli(m.executionDate.value).UTC()}
 	case kindRelative:
 		r.ignoredDate(m, "is overruled by the wait")
@@ -331,9 +334,6 @@ func (r *reader) whenOf(m *conditionMembers) When {
 		}
 		if !m.waitDurationUnit.given {
 			r.errorAt("waitDurationUnit", flags.CodeRequired, "a relative schedule needs a unit: %s", unitList())
-		}
-		if m.waitDuration.bad || m.waitDurationUnit.bad {
-			return nil
 		}
 		return Relative{Wait: calendar.Wait{Count: m.waitDuration.value, Unit: calendar.Unit(m.waitDurationUnit.value)}}
 	}
@@ -349,8 +349,6 @@ func (r *reader) ignoredWait(m *conditionMembers, why string) {
 	r.ignored("waitDuration", m.waitDuration.empty(), why)
 	r.ignored("waitDurationUnit", m.waitDurationUnit.empty(), why)
 }
-
-func emptyObject(v Value) bool { return v.IsZero() || v.String() == "{}" }
 
 // appendCondition appends the condition as it stands before it ever ran.
 func appendCondition(dst []byte, c Condition) []byte {

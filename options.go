@@ -20,7 +20,9 @@ func WithHostKinds(kinds ...string) Option {
 func newOptions(list []Option) options {
 	var o options
 	for _, option := range list {
-		option(&o)
+		if option != nil {
+			option(&o)
+		}
 	}
 	return o
 }

@@ -2,6 +2,7 @@ package flagstage
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,10 +16,9 @@ import (
 type reader struct {
 	*strictjson.Decoder
 	problems  Problems
-	errors    int // problems reported so far that are no warnings
 	importing bool
 	reading   flags.Reading
-	broken    []string // pointers of members of the document that were reported
+	broken    []string // pointers at which an error was reported
 }
 
 func newReader(document []byte, importing bool, list []Option) *reader {
@@ -31,14 +31,13 @@ func newReader(document []byte, importing bool, list []Option) *reader {
 
 // problem is the decoder's reporter.
 func (r *reader) problem(pointer, code, message string) {
-	r.errors++
 	r.problems.Report(pointer, code, message)
+	r.broken = append(r.broken, pointer)
 }
 
 // errorAt reports an error at a member of the object that was just read.
 func (r *reader) errorAt(member string, code flags.Code, format string, args ...any) {
-	r.errors++
-	r.problems.Errorf(r.PointerTo(member), code, format, args...)
+	r.problem(r.PointerTo(member), string(code), fmt.Sprintf(format, args...))
 }
 
 // ignored warns of a member of the object that was just read which has no
@@ -93,9 +92,8 @@ func (r *reader) optionalStrings() (list []string) {
 		return nil
 	}
 	for r.NextElement() {
-		if s, ok := r.ReadString(); ok {
-			list = append(list, s)
-		}
+		s, _ := r.ReadString() // a bad one keeps its place
+		list = append(list, s)
 	}
 	return list
 }
@@ -108,15 +106,15 @@ func (r *reader) idMember() (m member[string]) {
 		return m
 	}
 	m = r.optionalString()
-	if defect := idDefect(m.value); m.given && !m.bad && defect != "" {
-		r.Report(string(flags.CodeMalformed), defect)
+	if code, defect := idDefect(m.value); m.given && !m.bad && defect != "" {
+		r.Report(string(code), defect)
 		m.bad = true
 	}
 	return m
 }
 
-// config reads the form variables of an approval.
-func (r *reader) config(v *Value) {
+// config reads the form variables of an approval, which have two names.
+func (r *reader) config(m *conditionMembers, name string) {
 	switch {
 	case r.Null():
 	case r.Kind() != strictjson.Object:
@@ -126,21 +124,13 @@ func (r *reader) config(v *Value) {
 		if !ok {
 			return
 		}
-		if !v.IsZero() {
+		if m.configName != "" {
 			r.Report(string(flags.CodeExclusive), "integrationConfig and creationConfig mean the same; give one of them")
 			return
 		}
-		*v, _ = flags.ParseValue(text)
+		m.config, _ = flags.ParseValue(text)
+		m.configName = name
 	}
-}
-
-// top reads a member of the document itself and remembers if it is bad.
-func top[T comparable](r *reader, name string, method func() member[T]) member[T] {
-	m := method()
-	if m.bad {
-		r.broken = append(r.broken, "/"+name)
-	}
-	return m
 }
 
 // templateDocument is what a document says, either of its two forms.
@@ -155,30 +145,34 @@ var (
 	exportNames = []string{"_id", "_key", "_creationDate", "_ownerId", "_maintainerId", "_links", "name", "description", "stages"}
 )
 
-// readDocument reads the whole document. It returns false when the text ended
-// the reading.
+// readDocument reads the whole document. It returns false when there is no
+// more to be said about it.
 func (r *reader) readDocument() (doc templateDocument, ok bool) {
-	if r.BeginObject() {
+	object := r.BeginObject()
+	if object {
 		for name, more := r.NextMember(); more; name, more = r.NextMember() {
 			r.readMember(&doc, name)
 		}
 	}
 	r.End()
 	if err := r.Err(); err != nil {
+		if !object {
+			r.problems = nil // the text is worse than of the wrong type
+		}
 		r.problem(err.Pointer, err.Code, err.Message)
 		return doc, false
 	}
-	return doc, true
+	return doc, object
 }
 
 func (r *reader) readMember(doc *templateDocument, name string) {
 	in := &doc.input
 	switch name {
 	case "name":
-		in.Name = top(r, name, r.optionalString).value
+		in.Name = r.optionalString().value
 		return
 	case "description":
-		in.Description = top(r, name, r.optionalString).value
+		in.Description = r.optionalString().value
 		return
 	case "stages":
 		in.Stages = r.readStages()
@@ -190,15 +184,15 @@ func (r *reader) readMember(doc *templateDocument, name string) {
 	}
 	switch name {
 	case "key":
-		in.Key = top(r, name, r.requiredString).value
+		in.Key = r.requiredString().value
 	case "workflowId":
-		in.WorkflowID = top(r, name, r.optionalString).value
+		in.WorkflowID = r.optionalString().value
 	case "projectKey":
-		in.Origin.ProjectKey = top(r, name, r.optionalString).value
+		in.Origin.ProjectKey = r.optionalString().value
 	case "environmentKey":
-		in.Origin.EnvironmentKey = top(r, name, r.optionalString).value
+		in.Origin.EnvironmentKey = r.optionalString().value
 	case "flagKey":
-		in.Origin.FlagKey = top(r, name, r.optionalString).value
+		in.Origin.FlagKey = r.optionalString().value
 	case "_id", "_key", "_creationDate", "_ownerId", "_maintainerId", "_links":
 		r.Skip()
 	default:
@@ -209,7 +203,7 @@ func (r *reader) readMember(doc *templateDocument, name string) {
 func (r *reader) readExported(doc *templateDocument, name string) {
 	switch name {
 	case "_key":
-		doc.input.Key = top(r, name, r.requiredString).value
+		doc.input.Key = r.requiredString().value
 	case "_id":
 		doc.id = r.idMember()
 	case "_creationDate":
@@ -231,7 +225,6 @@ func (r *reader) readStages() []Stage {
 	}
 	list := make([]Stage, 0, 8) // many templates have no more
 	if !r.BeginArray() {
-		r.broken = append(r.broken, "/stages")
 		return list
 	}
 	over := false
@@ -248,28 +241,31 @@ func (r *reader) readStages() []Stage {
 	return list
 }
 
-// inOrder returns the problems in the order in which a reader of the document
-// meets them.
-func (r *reader) inOrder(document []byte) Problems {
-	type located struct {
-		Problem
-		offset int
+// judged adds what the judge found to what the reader did, in the order in
+// which one who reads the document meets it.
+func (r *reader) judged(document []byte, more Problems) Problems {
+	all := append(slices.Clip(r.problems), more...)
+	if len(all) < 2 {
+		return all
 	}
-	if len(r.problems) < 2 {
-		return r.problems
+	pointers := make([]string, len(all))
+	for i, p := range all {
+		pointers[i] = p.Pointer
 	}
-	list := make([]located, len(r.problems))
-	for i, p := range r.problems {
-		list[i] = located{p, len(document) + 1} // what was omitted stays last
-		if p.Omitted == 0 {
-			list[i].offset = strictjson.Offset(document, p.Pointer)
+	offsets := strictjson.Offsets(document, pointers)
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+		if all[i].Omitted > 0 {
+			offsets[i] = len(document) + 1 // what was left out stays last
 		}
 	}
-	slices.SortStableFunc(list, func(a, b located) int { return cmp.Compare(a.offset, b.offset) })
-	for i, l := range list {
-		r.problems[i] = l.Problem
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
+	var list Problems
+	for _, i := range order {
+		list.Add(all[i])
 	}
-	return r.problems
+	return list
 }
 
 func unknownWord(what, word string, known []string) string {

@@ -101,8 +101,9 @@ func (r *reader) readConditions() []Condition {
 	return list
 }
 
-// appendStage appends the stage as it stands before it ever ran.
-func appendStage(dst []byte, s Stage) []byte {
+// appendStage appends the stage as it stands before it ever ran. It stops
+// somewhere when the result has become longer than limit.
+func appendStage(dst []byte, s Stage, limit int) []byte {
 	dst = appendID(append(dst, '{'), s.ID)
 	if s.Name != "" {
 		dst = strictjson.AppendString(append(dst, `,"name":`...), s.Name)
@@ -115,9 +116,11 @@ func appendStage(dst []byte, s Stage) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendCondition(dst, c)
+		if dst = appendCondition(dst, c); len(dst) > limit {
+			return dst
+		}
 	}
-	dst = appendAction(append(dst, `],"action":`...), s.Action)
+	dst = appendAction(append(dst, `],"action":`...), s.Action, limit)
 	return append(dst, `,"_execution":{"status":"pending"}}`...)
 }
 

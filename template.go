@@ -1,6 +1,7 @@
 package flagstage
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -38,7 +39,7 @@ type TemplateInput struct {
 // Creation is what making a template takes besides the request.
 type Creation struct {
 	Now   time.Time // becomes the creation date; years 1970 to 9999
-	IDs   IDSource  // makes the identifiers
+	IDs   IDSource  // makes the identifiers; each must be new, and not empty
 	Actor Actor     // becomes owner and maintainer
 }
 
@@ -64,12 +65,13 @@ type Template struct {
 func ReadTemplate(document []byte, list ...Option) (TemplateInput, Problems) {
 	r := newReader(document, false, list)
 	doc, ok := r.readDocument()
+	var more Problems
 	if ok {
-		j := judge{problems: &r.problems, now: firstInstant, read: true, broken: r.broken, stage: -1, condition: -1}
+		j := judge{problems: &more, now: firstInstant, read: true, broken: r.broken, stage: -1, condition: -1}
 		j.key("/key", doc.input.Key)
 		j.input(&doc.input)
 	}
-	problems := r.inOrder(document)
+	problems := r.judged(document, more)
 	if problems.Err() != nil {
 		return TemplateInput{}, problems
 	}
@@ -113,10 +115,11 @@ func NewTemplate(input TemplateInput, creation Creation) (Template, Problems) {
 func Import(document []byte, origin Origin, creation Creation, list ...Option) (Template, Problems) {
 	r := newReader(document, true, list)
 	doc, ok := r.readDocument()
+	var more Problems
 	if ok {
-		r.judgeExported(&doc, origin, creation)
+		more = r.judgeExported(&doc, origin, creation)
 	}
-	problems := r.inOrder(document)
+	problems := r.judged(document, more)
 	if problems.Err() != nil {
 		return Template{}, problems
 	}
@@ -147,21 +150,22 @@ func orElse(s, otherwise string) string {
 }
 
 // judgeExported judges an exported document and what must complete it.
-func (r *reader) judgeExported(doc *templateDocument, origin Origin, creation Creation) {
+func (r *reader) judgeExported(doc *templateDocument, origin Origin, creation Creation) (problems Problems) {
 	doc.input.Origin = origin
 	if doc.input.Stages == nil {
 		doc.input.Stages = []Stage{}
 	}
-	j := judge{problems: &r.problems, now: Instant(creation.Now), read: true, broken: r.broken, stage: -1, condition: -1}
-	if doc.created.given && !doc.created.bad {
+	j := judge{problems: &problems, now: Instant(creation.Now), read: true, broken: r.broken, stage: -1, condition: -1}
+	if doc.created.given {
 		j.now = time.UnixMilli(doc.created.value).UTC()
 		j.instant("/_creationDate", j.now)
 	}
-	ids := uniqueIDs{judge: &j, seen: map[string]string{}}
+	ids := uniqueIDs{judge: &j, stageIDs: map[string]string{}, partIDs: map[string]string{}}
 	ids.stages(doc.input.Stages)
 	j.creation(creation, !doc.created.given, !doc.id.given || ids.missing, !doc.owner.given || !doc.maintainer.given)
 	j.key("/_key", doc.input.Key)
 	j.input(&doc.input)
+	return problems
 }
 
 // build completes a template whose parts are valid, with identifiers that pick
@@ -174,9 +178,9 @@ func build(t *Template, stages []Stage, pick func(id string) string, problems Pr
 	for i, s := range stages {
 		t.stages[i] = copyStage(s, pick)
 	}
-	t.printed = len(t.AppendJSON(nil))
+	t.printed = len(t.appendJSON(nil, maxPrinted))
 	if t.printed > maxPrinted {
-		problems.Errorf("", flags.CodeTooLarge, "the printed template would have %d bytes; at most %d are allowed", t.printed, maxPrinted)
+		problems.Errorf("", flags.CodeTooLarge, "the printed template would have more than %d bytes", maxPrinted)
 		return Template{}, problems
 	}
 	return *t, problems
@@ -184,54 +188,58 @@ func build(t *Template, stages []Stage, pick func(id string) string, problems Pr
 
 // creation judges what is needed of a Creation.
 func (j *judge) creation(c Creation, date, ids, actor bool) {
-	if date && (c.Now.Before(firstInstant) || c.Now.After(lastInstant)) {
+	if date && !isInstant(c.Now) {
 		j.errorf("/_creationDate", flags.CodeRequired, "Creation.Now must be set, to an instant in the years 1970 to 9999")
-		j.now = firstInstant
+	}
+	if !isInstant(j.now) {
+		j.now = firstInstant // waits are judged all the same
 	}
 	if ids && c.IDs == nil {
 		j.errorf("/_id", flags.CodeRequired, "Creation.IDs must be set: RandomIDs(), or SeededIDs(n) where output must repeat")
 	}
-	if err := c.Actor.check(); actor && err != nil {
+	if err := c.Actor.Validate(); actor && err != nil {
 		j.errorf("/_ownerId", flags.CodeRequired, "Creation.Actor becomes the owner: %v", err)
 	}
 }
 
-// uniqueIDs reports identifiers of an exported document that stand twice.
+// uniqueIDs reports identifiers of an exported document that stand twice:
+// among the stages, or among conditions and instructions, which parameters
+// refer to.
 type uniqueIDs struct {
 	*judge
-	seen    map[string]string // where each identifier stands
-	missing bool
+	stageIDs, partIDs map[string]string // where each identifier stands
+	missing           bool
 }
 
 func (u *uniqueIDs) stages(stages []Stage) {
 	for i, s := range stages {
 		u.stage, u.condition = i, -1
-		u.id("/_id", s.ID)
+		u.id(u.stageIDs, "/_id", s.ID)
 		for k, c := range s.Conditions {
 			if c != nil {
 				u.condition = k
-				u.id("/_id", c.ConditionID())
+				u.id(u.partIDs, "/_id", c.ConditionID())
 			}
 		}
 		u.condition = -1
 		for k, in := range s.Action.Instructions {
-			u.id("/action/instructions/"+string(strictjson.AppendInt(nil, int64(k)))+"/_id", in.ID())
+			u.id(u.partIDs, "/action/instructions/"+string(strictjson.AppendInt(nil, int64(k)))+"/_id", in.ID())
 		}
 	}
 	u.stage = -1
 }
 
-func (u *uniqueIDs) id(below, id string) {
+func (u *uniqueIDs) id(seen map[string]string, below, id string) {
 	if id == "" {
 		u.missing = true
 		return
 	}
 	pointer := u.pointer() + below
-	if first, ok := u.seen[id]; ok {
+	if first, ok := seen[id]; ok {
 		u.errorf(below, flags.CodeDuplicate, "the identifier %s stands at %s too", strictjson.Quote(id), first)
 		return
 	}
-	u.seen[id] = pointer
+	seen[id] = pointer
 }
 
 // ID returns the template's identifier.
@@ -274,7 +282,11 @@ func (t Template) Equal(other Template) bool {
 // AppendJSON appends the template as the published response to its creation
 // shows it, always in the same bytes.
 func (t Template) AppendJSON(dst []byte) []byte {
-	dst = slices.Grow(dst, t.printed)
+	return t.appendJSON(slices.Grow(dst, t.printed), math.MaxInt)
+}
+
+// appendJSON stops somewhere when the result has become longer than limit.
+func (t Template) appendJSON(dst []byte, limit int) []byte {
 	dst = appendID(append(dst, '{'), t.id)
 	dst = strictjson.AppendString(append(dst, `,"_key":`...), t.key)
 	dst = strictjson.AppendInt(append(dst, `,"_creationDate":`...), t.createdAt.UnixMilli())
@@ -292,7 +304,9 @@ func (t Template) AppendJSON(dst []byte) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendStage(dst, s)
+		if dst = appendStage(dst, s, limit); len(dst) > limit {
+			return dst
+		}
 	}
 	return append(dst, "]}"...)
 }

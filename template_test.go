@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -69,9 +70,10 @@ var badRequests = []struct {
 	want           []string
 }{
 	{"nothing", ``, []string{" syntax"}},
-	{"no object", `[]`, []string{" wrong_type", "/key required", "/stages required"}},
+	{"no object", `[]`, []string{" wrong_type"}},
 	{"empty object", `{}`, []string{"/key required", "/stages required"}},
-	{"null", `null`, []string{" wrong_type", "/key required", "/stages required"}},
+	{"null", `null`, []string{" wrong_type"}},
+	{"brackets up to the limit", strings.Repeat("[", 1<<20), []string{strings.Repeat("/0", 64) + " too_large"}},
 	{"trailing data", request(`[{}]`) + ` {}`, []string{" syntax"}},
 	{"not UTF-8", `{"key":"` + "\xff" + `"}`, []string{"/key syntax"}},
 	{"lone surrogate", `{"key":"\ud800"}`, []string{"/key syntax"}},
@@ -136,6 +138,31 @@ var badRequests = []struct {
 		[]string{firstCondition + "/waitDuration wrong_type"},
 	},
 
+	{
+		"an unknown member hides nothing", conditions(`{"kind":"schedule","scheduleKind":"relative","waitDuration":-1,"waitDurationUnit":"hour","foo":1}`),
+		[]string{firstCondition + "/waitDuration out_of_range", firstCondition + "/foo unknown_member"},
+	},
+	{
+		"a missing unit hides nothing", conditions(`{"kind":"schedule","scheduleKind":"relative","waitDuration":-1}`),
+		[]string{firstCondition + "/waitDuration out_of_range", firstCondition + "/waitDurationUnit required"},
+	},
+	{
+		"a wrong type hides nothing", conditions(`{"kind":"schedule","waitDuration":"x","waitDurationUnit":"bogus"}`),
+		[]string{firstCondition + "/waitDuration wrong_type", firstCondition + "/waitDurationUnit unknown_kind"},
+	},
+	{
+		"a wrong entry hides nothing", conditions(`{"kind":"ld-approval","notifyMemberIds":["",5,"m"],"descripton":"","notifyTeamKeys":[""]}`),
+		[]string{
+			firstCondition + "/notifyMemberIds/0 malformed", firstCondition + "/notifyMemberIds/1 wrong_type",
+			firstCondition + "/descripton unknown_member", firstCondition + "/notifyTeamKeys/0 malformed",
+		},
+	},
+	{
+		"a wrong case hides nothing", conditions(`{"kind":"schedule","executionDate":-5,"Kind":"schedule"}`),
+		[]string{firstCondition + "/executionDate out_of_range", firstCondition + "/Kind unknown_member"},
+	},
+	{"long member id", conditions(`{"kind":"ld-approval","notifyMemberIds":["` + strings.Repeat("m", 257) + `"]}`), []string{firstCondition + "/notifyMemberIds/0 too_large"}},
+
 	{"instructions are an object", request(`[{"action":{"instructions":{}}}]`), []string{"/stages/0/action/instructions wrong_type"}},
 	{"empty instruction", instructions(`{}`), []string{"/stages/0/action/instructions/0/kind required"}},
 	{"unknown instruction", instructions(`{"kind":"turnFlagOnn"}`), []string{"/stages/0/action/instructions/0/kind unknown_kind"}},
@@ -151,7 +178,8 @@ var badRequests = []struct {
 		"everything at once, in the order of the document",
 		request(`[{"conditions":[{"waitDurationUnit":"day","waitDuration":-1,"kind":"schedule"},{"kind":"schedule","executionDate":"x"}],"name":7},{"extra":1}]`),
 		[]string{
-			firstCondition + "/waitDurationUnit unknown_kind", "/stages/0/conditions/1/executionDate wrong_type",
+			firstCondition + "/waitDurationUnit unknown_kind", firstCondition + "/waitDuration out_of_range",
+			"/stages/0/conditions/1/executionDate wrong_type",
 			"/stages/0/name wrong_type", "/stages/1/extra unknown_member",
 		},
 	},
@@ -266,6 +294,64 @@ func TestCostGrowsLinearlyWithTheDocument(t *testing.T) {
 			require.LessOrEqual(t, cost(400), 15*cost(40))
 		})
 	}
+}
+
+func TestTheFirstHundredProblemsAreThoseOfTheDocument(t *testing.T) {
+	var extra strings.Builder
+	for i := range 150 {
+		fmt.Fprintf(&extra, `,"zz%d":1`, i)
+	}
+	_, problems := flagstage.ReadTemplate([]byte(`{"key":"<bad>"` + extra.String() + `,"workflowId":"w"}`))
+	require.Len(t, problems, 101)
+	require.Equal(t, []string{"/key malformed", "/zz0 unknown_member"}, found(problems)[:2], "what the values are told by is no matter")
+	require.Equal(t, 51, problems[100].Omitted)
+}
+
+func TestWarningsDoNotHideErrors(t *testing.T) {
+	warned := strings.Repeat(`{"conditions":[{"kind":"schedule","executeNow":true,"description":"d"}]},`, 120)
+	_, problems := flagstage.ReadTemplate([]byte(request(`[` + warned + `{"conditions":[{"kind":"schedule","waitDuration":-1,"waitDurationUnit":"hour"}]}]`)))
+	require.Len(t, problems, 101)
+	require.Equal(t, "/stages/120/conditions/0/waitDuration out_of_range", found(problems)[99])
+	require.ErrorContains(t, problems.Err(), "/stages/120/conditions/0/waitDuration: is -1")
+	require.Equal(t, flagstage.SeverityWarning, problems[100].Severity)
+}
+
+func TestPointersToConditionsAreRefused(t *testing.T) {
+	_, problems := flagstage.NewTemplate(flagstage.TemplateInput{Key: "k", Origin: origin, Stages: []flagstage.Stage{{Conditions: []flagstage.Condition{
+		&flagstage.Approval{}, flagstage.Schedule{When: &flagstage.Immediate{}},
+	}}}}, creation())
+	require.Equal(t, []string{firstCondition + "/kind wrong_type", "/stages/0/conditions/1/scheduleKind wrong_type"}, found(problems))
+}
+
+func TestPrintingStopsAtTheLimit(t *testing.T) {
+	tags := make([]string, 10000)
+	for i := range tags {
+		tags[i] = "eight by"
+	}
+	many := make([]flags.Instruction, 200)
+	for i := range many {
+		many[i] = flags.AddTags(tags...)
+	}
+	input := flagstage.TemplateInput{Key: "k", Origin: origin}
+	for range 5 {
+		input.Stages = append(input.Stages, flagstage.Stage{Action: flagstage.Patch(many...)})
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, problems := flagstage.NewTemplate(input, creation())
+	runtime.ReadMemStats(&after)
+	require.Equal(t, []string{" too_large"}, found(problems))
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20), "all of it would be 110 MB")
+}
+
+func TestNilOptionsAreNone(t *testing.T) {
+	_, problems := flagstage.ReadTemplate([]byte(request(`[{}]`)), nil)
+	require.Empty(t, problems)
+}
+
+func TestHostKindsNeedAProperName(t *testing.T) {
+	_, problems := flagstage.ReadTemplate([]byte(request(`[{}]`)), flagstage.WithHostKinds("turnFlagOn"))
+	require.Error(t, problems.Err())
 }
 
 func TestWhatIsOverruledIsAWarning(t *testing.T) {
@@ -542,7 +628,10 @@ func TestImportRefuses(t *testing.T) {
 		creation       flagstage.Creation
 		want           []string
 	}{
-		{"duplicate condition id", `"id": "c2"`, `"id": "s1"`, creation(), []string{"/stages/0/conditions/1/_id duplicate"}},
+		{"duplicate condition id", `"id": "c2"`, `"id": "c1"`, creation(), []string{"/stages/0/conditions/1/_id duplicate"}},
+		{"duplicate stage id", `"conditions": [{"kind": "schedule", "scheduleKind": "relative"`, `"_id": "s1", "conditions": [{"kind": "schedule", "scheduleKind": "relative"`, creation(), []string{"/stages/1/_id duplicate"}},
+		{"long id", `"s1"`, `"` + strings.Repeat("s", 257) + `"`, creation(), []string{"/stages/0/_id too_large"}},
+		{"date is no number", `1700000000000`, `"x"`, flagstage.Creation{}, []string{"/_id required", "/_creationDate wrong_type"}},
 		{"duplicate instruction id", `"i1"`, `"c1"`, creation(), []string{"/stages/0/action/instructions/0/_id duplicate"}},
 		{"empty id", `"i1"`, `""`, creation(), []string{"/stages/0/action/instructions/0/_id malformed"}},
 		{"id is no string", `"_id": "s1"`, `"_id": 1`, creation(), []string{"/stages/0/_id wrong_type"}},
@@ -565,6 +654,19 @@ func TestImportRefuses(t *testing.T) {
 	}
 	_, problems := flagstage.Import([]byte(exportedTemplate), flagstage.Origin{FlagKey: "/"}, creation())
 	require.ElementsMatch(t, []string{"/projectKey required", "/environmentKey required", "/flagKey malformed"}, found(problems))
+}
+
+func TestImportTakesThePublishedIDs(t *testing.T) {
+	// in the published examples a stage and its condition have the same, the
+	// condition under another name
+	template, problems := flagstage.Import([]byte(`{"_key":"k","stages":[{"_id":"12ab","conditions":[{"id":"12ab","kind":"ld-approval"}]}]}`), origin, creation())
+	require.Empty(t, problems)
+	require.Equal(t, "12ab", template.Stages()[0].Conditions[0].ConditionID())
+}
+
+func TestWarningsOfAnImportNameTheMember(t *testing.T) {
+	_, problems := flagstage.Import([]byte(`{"_key":"k","stages":[{"conditions":[{"kind":"schedule","executeNow":true,"creationConfig":{"a":1}}]}]}`), origin, creation())
+	require.Equal(t, []string{firstCondition + "/creationConfig exclusive?"}, found(problems))
 }
 
 func TestImportCompletesWhatIsMissing(t *testing.T) {

@@ -42,7 +42,7 @@ type judge struct {
 	// read is set when the values come from a document: its reader has
 	// judged the instructions, and reported what is nil.
 	read   bool
-	broken []string // pointers at which nothing more is to be said
+	broken []string // pointers at and below which nothing more is to be said
 
 	stage, condition int // where the judge stands; -1: outside of any
 }
@@ -61,8 +61,8 @@ func (j *judge) pointer() string {
 // errorf reports an error at a place below where the judge stands.
 func (j *judge) errorf(below string, code flags.Code, format string, args ...any) {
 	pointer := j.pointer() + below
-	for _, b := range j.broken {
-		if b == pointer {
+	for _, broken := range j.broken {
+		if strings.HasPrefix(pointer, broken) && (len(pointer) == len(broken) || pointer[len(broken)] == '/') {
 			return
 		}
 	}
@@ -84,8 +84,8 @@ func (j *judge) input(in *TemplateInput) {
 		j.errorf("/stages", flags.CodeRequired, "a template needs at least one stage")
 	}
 	if in.WorkflowID != "" {
-		if defect := idDefect(in.WorkflowID); defect != "" {
-			j.errorf("/workflowId", flags.CodeMalformed, "%s", defect)
+		if code, defect := idDefect(in.WorkflowID); defect != "" {
+			j.errorf("/workflowId", code, "%s", defect)
 		}
 	}
 	j.origin(in.Origin, given)
@@ -180,8 +180,8 @@ func (j *judge) names(below string, names []string, limit int) {
 		return
 	}
 	for i, name := range names {
-		if defect := idDefect(name); defect != "" {
-			j.errorf(fmt.Sprintf("%s/%d", below, i), flags.CodeMalformed, "%s", defect)
+		if code, defect := idDefect(name); defect != "" {
+			j.errorf(fmt.Sprintf("%s/%d", below, i), code, "%s", defect)
 		}
 	}
 }
@@ -200,24 +200,24 @@ func (j *judge) value(below string, v Value) {
 	}
 }
 
+func isInstant(at time.Time) bool { return !at.Before(firstInstant) && !at.After(lastInstant) }
+
 // instant judges a date.
 func (j *judge) instant(below string, at time.Time) {
-	if at.Before(firstInstant) || at.After(lastInstant) {
+	if !isInstant(at) {
 		j.errorf(below, flags.CodeOutOfRange, "the date must lie in the years 1970 to 9999, in Unix milliseconds")
 	}
 }
 
 // wait judges a wait, and whether it ends within the years that there are.
 func (j *judge) wait(w calendar.Wait) {
-	switch {
-	case !w.Unit.Valid():
+	if !w.Unit.Valid() {
 		j.errorf("/waitDurationUnit", flags.CodeUnknownKind, "%s", unknownWord("unit", string(w.Unit), unitNames()))
-	case w.Count < 0:
+	}
+	if w.Count < 0 {
 		j.errorf("/waitDuration", flags.CodeOutOfRange, "is %d; a wait cannot be negative", w.Count)
-	default:
-		if _, err := w.After(j.now, time.UTC); err != nil {
-			j.errorf("/waitDuration", flags.CodeOutOfRange, "a wait of %s goes beyond the year 9999", w)
-		}
+	} else if _, err := w.After(j.now, time.UTC); w.Unit.Valid() && err != nil {
+		j.errorf("/waitDuration", flags.CodeOutOfRange, "a wait of %s goes beyond the year 9999", w)
 	}
 }
 
@@ -235,14 +235,14 @@ func tooMany(what string, limit int) string {
 	return fmt.Sprintf("there are too many %s; at most %d are allowed", what, limit)
 }
 
-// idDefect says what is wrong with an identifier, "" if nothing is.
-func idDefect(id string) string {
+// idDefect says what is wrong with an identifier; both are "" if nothing is.
+func idDefect(id string) (flags.Code, string) {
 	switch {
 	case id == "":
-		return "the identifier is empty"
+		return flags.CodeMalformed, "the identifier is empty"
 	case len(id) > maxID:
-		return fmt.Sprintf("the identifier has %d bytes; at most %d are allowed", len(id), maxID)
+		return flags.CodeTooLarge, fmt.Sprintf("the identifier has %d bytes; at most %d are allowed", len(id), maxID)
 	}
-	_, defect := strictjson.TextDefect(id)
-	return defect
+	code, defect := strictjson.TextDefect(id)
+	return flags.Code(code), defect
 }

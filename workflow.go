@@ -67,7 +67,7 @@ func (s *Start) check() error {
 	case s.Lateness < NoLateness:
 		return fmt.Errorf("%w: Lateness is %v; it cannot be negative, but for NoLateness", ErrInvalidRequest, s.Lateness)
 	}
-	if err := s.Actor.check(); err != nil {
+	if err := s.Actor.Validate(); err != nil {
 		return err
 	}
 	return s.Approvals.check()
@@ -221,7 +221,7 @@ func (w Workflow) checkReview(review Review) error {
 	if _, defect := strictjson.TextDefect(review.Comment); defect != "" {
 		return fmt.Errorf("%w: the comment %s", ErrInvalidRequest, defect)
 	}
-	if err := review.Actor.check(); err != nil {
+	if err := review.Actor.Validate(); err != nil {
 		return err
 	}
 	identity := review.Actor.Identity()

@@ -70,34 +70,47 @@ const MaxProblems = 100
 
 // Problems is all that is wrong with one input, in document order. When there
 // are more than [MaxProblems], one more entry says how many are left; it is an
-// error if any of those is. Nil means that nothing is wrong.
+// error if any of those is. Warnings are left out before errors are. Nil means
+// that nothing is wrong.
 type Problems []Problem
 
 // Add appends a problem, or counts it in the last entry if there are too many.
+// An error then takes the place of a warning.
 func (ps *Problems) Add(p Problem) {
-	list := *ps
-	if len(list) < MaxProblems {
-		*ps = append(list, p)
-		return
+	told, rest := *ps, Problem{Code: CodeTooLarge, Severity: SeverityWarning}
+	if n := len(told); n > 0 && told[n-1].Omitted > 0 {
+		told, rest = told[:n-1], told[n-1]
 	}
-	if len(list) == MaxProblems {
-		list = append(list, Problem{Code: CodeTooLarge, Severity: SeverityWarning})
-		*ps = list
+	if len(told) == MaxProblems && p.Omitted == 0 && p.Severity == SeverityError {
+		for i := len(told) - 1; i >= 0; i-- {
+			if warning := told[i]; warning.Severity == SeverityWarning {
+				told, p = append(append(told[:i], told[i+1:]...), p), warning
+				break
+			}
+		}
 	}
-	last := &list[MaxProblems]
-	last.Omitted += max(1, p.Omitted)
-	last.Message = fmt.Sprintf("%d more problems are not listed; mend the first %d and look again", last.Omitted, MaxProblems)
-	if p.Severity == SeverityError {
-		last.Severity = SeverityError
+	if len(told) < MaxProblems && p.Omitted == 0 {
+		told = append(told, p)
+	} else {
+		rest.Omitted += max(1, p.Omitted)
+		rest.Message = fmt.Sprintf("%d more problems are not listed; mend these and look again", rest.Omitted)
+		if p.Severity == SeverityError {
+			rest.Severity = SeverityError
+		}
 	}
+	if rest.Omitted > 0 {
+		told = append(told, rest)
+	}
+	*ps = told
 }
 
 // count returns how many problems there are, those left out included.
 func (ps Problems) count() int {
-	if len(ps) <= MaxProblems {
-		return len(ps)
+	n := len(ps)
+	if n > 0 && ps[n-1].Omitted > 0 {
+		n += ps[n-1].Omitted - 1
 	}
-	return MaxProblems + ps[MaxProblems].Omitted
+	return n
 }
 
 // AddAll appends the problems of a part of the input, which stands at pointer.
@@ -159,8 +172,11 @@ func (e *ProblemsError) Error() string {
 			shown++
 		}
 	}
-	if left > 0 {
+	switch {
+	case left > 0 && shown > 0:
 		fmt.Fprintf(&b, "; and %d more", left)
+	case left > 0:
+		fmt.Fprintf(&b, "%d problems", left)
 	}
 	return b.String()
 }

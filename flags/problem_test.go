@@ -52,12 +52,31 @@ func TestProblemsBeyondTheLimitAreCounted(t *testing.T) {
 	require.NoError(t, problems.Err(), "warnings only")
 	problems.Errorf("/e", flags.CodeRequired, "is missing")
 	require.Len(t, problems, 101)
+	require.Equal(t, "/e", problems[99].Pointer, "warnings give way to errors")
 	last := problems[100]
 	require.Equal(t, 2, last.Omitted)
-	require.Equal(t, flags.SeverityError, last.Severity)
+	require.Equal(t, flags.SeverityWarning, last.Severity)
 	require.Contains(t, last.Message, "2 more problems")
-	require.EqualError(t, problems.Err(), "; and 2 more")
+	require.EqualError(t, problems.Err(), "/e: is missing [required]")
 
+	for range flags.MaxProblems {
+		problems.Errorf("/f", flags.CodeRequired, "is missing")
+	}
+	require.Equal(t, "/e", problems[0].Pointer, "the order stays")
+	require.Equal(t, 102, problems[100].Omitted)
+	require.Equal(t, flags.SeverityError, problems[100].Severity)
+	require.ErrorContains(t, problems.Err(), "and 199 more")
+
+	var left flags.Problems
+	left.Add(last)
+	left.Errorf("/e", flags.CodeRequired, "is missing")
+	require.Equal(t, "/e", left[0].Pointer)
+	require.Equal(t, last, left[1], "what was left out stays last")
+
+	problems = problems[:0]
+	for range flags.MaxProblems + 2 {
+		problems.Warnf("/w", flags.CodeExclusive, "is ignored")
+	}
 	var all flags.Problems
 	all.Errorf("", flags.CodeRequired, "is missing")
 	all.AddAll("/part", problems)

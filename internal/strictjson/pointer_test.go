@@ -220,7 +220,7 @@ func TestInsidePointersAndDepth(t *testing.T) {
 	})
 }
 
-func TestOffset(t *testing.T) {
+func TestOffsets(t *testing.T) {
 	document := ` {"a": [10, {"b/~": "x"} ], "\u0063": {}, "long` + strings.Repeat("g", 70) + `": 7, "a\\u0062":8, "a\u0062":9 } `
 	at := func(s string) int { return strings.Index(document, s) }
 	for pointer, want := range map[string]int{
@@ -243,11 +243,11 @@ func TestOffset(t *testing.T) {
 		"/a/1/…":       at(`{"b`),
 		"/long" + strings.Repeat("g", 60) + "…": at("7,"),
 	} {
-		require.Equal(t, want, strictjson.Offset([]byte(document), pointer), pointer)
+		require.Equal(t, want, strictjson.Offsets([]byte(document), []string{pointer})[0], pointer)
 	}
 	for _, broken := range []string{"", "{", `{"`, `{"a`, `{"a"`, `{"a":`, `{"a":"`, "[", "[1,", "{1", `[["`, "\x00"} {
 		for _, pointer := range []string{"", "/", "/a", "/0", "/1", "/a/b", "no slash", "//"} {
-			offset := strictjson.Offset([]byte(broken), pointer)
+			offset := strictjson.Offsets([]byte(broken), []string{pointer})[0]
 			require.GreaterOrEqual(t, offset, 0)
 			require.LessOrEqual(t, offset, len(broken))
 		}
