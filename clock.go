@@ -60,7 +60,8 @@ func (c *VirtualClock) Advance(d time.Duration) time.Time {
 }
 
 // Instant returns t as this module keeps instants: in UTC, cut to whole
-// milliseconds, without a monotonic reading.
+// milliseconds, without a monotonic reading. It is meant for the years 1970 to
+// 9999.
 func Instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
 // ids makes UUIDs of version 7 (RFC 9562): 48 bits of milliseconds, a counter

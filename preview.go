@@ -25,7 +25,8 @@ type Future struct {
 // each wake and [Workflow.Review] would give. Nothing waits, and nothing is
 // stored. Errors are those of StartWorkflow.
 //
-// Reviews are by members reviewer-1, reviewer-2 and so on.
+// Reviews are by members reviewer-1, reviewer-2 and so on, of whom those who
+// start or maintain the workflow are left out.
 func (p Plan) Preview(start Start, future Future) (Workflow, []Event, error) {
 	t, err := newTransition(p, start)
 	if err != nil {
@@ -62,7 +63,10 @@ func (v *preview) note() {
 			continue
 		}
 		kind, at := v.future.Answer(e.Stage, e.Condition, e.Due)
-		if kind == ReviewApprove || kind == ReviewDecline {
+		if at.Before(e.Due) {
+			at = e.Due
+		}
+		if (kind == ReviewApprove || kind == ReviewDecline) && !at.After(lastInstant) {
 			v.pending = append(v.pending, answer{e.Stage, e.Condition, kind, Instant(at)})
 		}
 	}
@@ -126,10 +130,12 @@ func (v *preview) give(a answer) {
 	if a.kind == ReviewApprove {
 		people = v.w.start.Approvals.MinNumApprovals
 	}
-	for i := range people {
-		v.review(Review{
-			Stage: a.stage, Condition: a.condition, Kind: a.kind,
-			Actor: Actor{MemberID: "reviewer-" + strconv.Itoa(i+1)},
-		})
+	for i := 1; people > 0; i++ {
+		actor := Actor{MemberID: "reviewer-" + strconv.Itoa(i)}
+		if v.w.owns(actor) {
+			continue
+		}
+		v.review(Review{Stage: a.stage, Condition: a.condition, Kind: a.kind, Actor: actor})
+		people--
 	}
 }

@@ -62,13 +62,16 @@ type Start struct {
 
 func (s *Start) check() error {
 	switch {
-	case s.At.Before(firstInstant) || s.At.After(lastInstant):
-		return fmt.Errorf("%w: Start.At must be set, to an instant in the years 1970 to 9999", ErrInvalidRequest)
+	case !isInstant(s.At):
+		return fmt.Errorf("%w: the start must be an instant in the years 1970 to 9999", ErrInvalidRequest)
 	case s.Lateness < NoLateness:
 		return fmt.Errorf("%w: Lateness is %v; it cannot be negative, but for NoLateness", ErrInvalidRequest, s.Lateness)
 	}
 	if err := s.Actor.Validate(); err != nil {
 		return err
+	}
+	if _, defect := idDefect(s.MaintainerID); s.MaintainerID != "" && defect != "" {
+		return fmt.Errorf("%w: MaintainerID: %s", ErrInvalidRequest, defect)
 	}
 	return s.Approvals.check()
 }
@@ -102,6 +105,10 @@ const (
 	ReviewDecline ReviewKind = "decline"
 	ReviewComment ReviewKind = "comment" // says something, decides nothing
 )
+
+func (k ReviewKind) valid() bool {
+	return k == ReviewApprove || k == ReviewDecline || k == ReviewComment
+}
 
 // Review is what one person says to an approval.
 type Review struct {
@@ -213,9 +220,7 @@ func (w Workflow) checkReview(review Review) error {
 	if _, ok := w.plan.condition(review.Stage, review.Condition).(Approval); !ok {
 		return fmt.Errorf("%w: there is no approval at %s", ErrNotFound, pointer)
 	}
-	switch review.Kind {
-	case ReviewApprove, ReviewDecline, ReviewComment:
-	default:
+	if !review.Kind.valid() {
 		return fmt.Errorf("%w: the review's kind is %s, must be approve, decline or comment", ErrInvalidRequest, strictjson.Quote(string(review.Kind)))
 	}
 	if _, defect := strictjson.TextDefect(review.Comment); defect != "" {
@@ -224,12 +229,16 @@ func (w Workflow) checkReview(review Review) error {
 	if err := review.Actor.Validate(); err != nil {
 		return err
 	}
-	identity := review.Actor.Identity()
-	own := identity == w.start.Actor.Identity() || identity == w.start.MaintainerID
-	if own && review.Kind != ReviewComment && !w.start.Approvals.CanReviewOwnRequest {
-		return fmt.Errorf("%w: %s started or maintains the workflow; somebody else must review %s", ErrForbidden, strictjson.Quote(identity), pointer)
+	if w.owns(review.Actor) && review.Kind != ReviewComment && !w.start.Approvals.CanReviewOwnRequest {
+		return fmt.Errorf("%w: %s started or maintains the workflow; somebody else must review %s", ErrForbidden, strictjson.Quote(review.Actor.Identity()), pointer)
 	}
 	return nil
+}
+
+// owns reports whether the actor started the workflow or maintains it.
+func (w *Workflow) owns(actor Actor) bool {
+	identity := actor.Identity()
+	return identity == w.start.Actor.Identity() || identity == w.start.MaintainerID
 }
 
 // checkOpen returns an error unless the reviewed approval is open.
@@ -241,9 +250,10 @@ func (w Workflow) checkOpen(review Review) error {
 	return nil
 }
 
-// Replay makes a workflow of its events, of which there must be at least the
-// first. It decides nothing. An error says which event cannot be one of such a
-// workflow.
+// Replay makes a workflow of the events of all calls so far, at least of
+// [StartWorkflow]. It decides nothing. An error wraps [ErrInvalidRequest] and
+// says which event cannot follow from those before it, or that the last call's
+// events are not complete.
 func Replay(plan Plan, start Start, events []Event) (Workflow, error) {
 	w, err := newWorkflow(plan, start)
 	if err != nil {
@@ -251,39 +261,94 @@ func Replay(plan Plan, start Start, events []Event) (Workflow, error) {
 	}
 	for i := range events {
 		e := &events[i]
-		if e.Number != int64(i)+1 || (e.Kind == EventWorkflowStarted) != (i == 0) || !w.accepts(e) {
+		if e.Number != int64(i)+1 || e.Due.After(e.At) || e.At.Before(w.last) || !w.accepts(e) {
 			return Workflow{}, fmt.Errorf("%w: event %d (%s at %q) does not follow from those before it", ErrInvalidRequest, i+1, strictjson.Quote(string(e.Kind)), e.Pointer())
-		}
-		if e.Kind == EventStageArmed {
-			w.gates = nil
-		} else {
-			w.gates = slices.Clone(w.gates)
 		}
 		w.apply(e)
 	}
-	if len(events) == 0 {
-		return Workflow{}, fmt.Errorf("%w: there are no events", ErrInvalidRequest)
+	if !w.settled() {
+		return Workflow{}, fmt.Errorf("%w: the events end in the middle of a call, after number %d", ErrInvalidRequest, len(events))
 	}
 	return w, nil
 }
 
-// accepts reports whether the indexes of an event fit the state.
+// accepts reports whether an event can follow on the state.
 func (w *Workflow) accepts(e *Event) bool {
+	if e.Kind == EventWorkflowStarted {
+		return w.number == 0 && e.Stage == NoIndex && e.Condition == NoIndex
+	}
+	if w.status != StatusActive {
+		return false
+	}
 	switch e.Kind {
-	case EventWorkflowStarted, EventWorkflowCompleted, EventWorkflowFailed:
-		return e.Stage == NoIndex && e.Condition == NoIndex
+	case EventWorkflowCompleted:
+		return e.Stage == NoIndex && e.Condition == NoIndex && w.stage == w.plan.Len()
+	case EventWorkflowFailed:
+		return e.Stage == NoIndex && e.Condition == NoIndex && w.has(StatusFailed)
+	}
+	if e.Stage != w.stage || w.stage == w.plan.Len() {
+		return false
+	}
+	switch e.Kind {
 	case EventStageArmed:
-		return e.Stage == w.stage && e.Stage < w.plan.Len() && e.Condition == NoIndex
-	case EventActionApplied, EventStageCompleted, EventStageFailed:
-		return e.Stage == w.stage && e.Stage < w.plan.Len() && e.Condition == NoIndex
-	case EventConditionArmed, EventApprovalRequested, EventReviewed, EventConditionCompleted, EventConditionFailed:
-		return e.Stage == w.stage && e.Condition >= 0 && e.Condition < len(w.gates)
+		return e.Condition == NoIndex && w.gates == nil
+	case EventActionApplied, EventStageCompleted:
+		return e.Condition == NoIndex && w.gates != nil && w.allCompleted()
+	case EventStageFailed:
+		return e.Condition == NoIndex && w.has(StatusFailed)
+	}
+	if e.Condition < 0 || e.Condition >= len(w.gates) {
+		return false
+	}
+	status, kind := w.gates[e.Condition].status, w.condition(e.Condition).Kind()
+	switch e.Kind {
+	case EventConditionArmed:
+		return status == StatusPending && kind == KindSchedule
+	case EventApprovalRequested:
+		return status == StatusPending && kind == KindApproval
+	case EventReviewed:
+		return status == StatusActive && kind == KindApproval && e.Actor.Validate() == nil && e.Review.valid()
+	case EventConditionCompleted:
+		return status == StatusActive
+	case EventConditionFailed:
+		// a schedule whose wait is too long fails instead of being armed
+		return status == StatusActive || status == StatusPending
 	}
 	return false
 }
 
+// has reports whether a condition of the stage has the status.
+func (w *Workflow) has(status Status) bool {
+	return slices.ContainsFunc(w.gates, func(g conditionState) bool { return g.status == status })
+}
+
+func (w *Workflow) allCompleted() bool {
+	return !slices.ContainsFunc(w.gates, func(g conditionState) bool { return g.status != StatusCompleted })
+}
+
+// settled reports whether the state can be that between two calls: ended, or
+// held back by a condition, with all armed that should be.
+func (w *Workflow) settled() bool {
+	if w.status != StatusActive {
+		return w.number > 0
+	}
+	if !w.has(StatusActive) || w.has(StatusFailed) {
+		return false
+	}
+	if w.has(StatusPending) && !w.plan.content.stages[w.stage].ExecuteConditionsInSequence {
+		return false
+	}
+	for i := range w.gates {
+		g := &w.gates[i]
+		if g.status == StatusActive && w.condition(i).Kind() == KindApproval && w.verdict(g) != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // apply changes the state as the event says. It is the one place that does.
-// The gates must belong to w alone.
+// The gates must belong to the caller alone.
 func (w *Workflow) apply(e *Event) {
 	w.number, w.last = e.Number, e.At
 	var gate *conditionState
@@ -339,13 +404,22 @@ func (g *conditionState) note(v verdict) {
 	g.reviews = reviews
 }
 
-func (g *conditionState) approvals() (n int) {
+// verdict returns what the reviews of an approval come to: ReviewApprove,
+// ReviewDecline, or "" as long as that is open.
+func (w *Workflow) verdict(g *conditionState) ReviewKind {
+	settings, approvals := &w.start.Approvals, 0
 	for _, v := range g.reviews {
-		if v.kind == ReviewApprove {
-			n++
+		switch {
+		case v.kind == ReviewApprove:
+			approvals++
+		case !settings.CanApplyDeclinedChanges:
+			return ReviewDecline
 		}
 	}
-	return n
+	if approvals >= settings.MinNumApprovals {
+		return ReviewApprove
+	}
+	return ""
 }
 
 // transition is one call: it decides events and applies each at once.
@@ -361,8 +435,10 @@ type transition struct {
 const usualEvents = 6
 
 func (w Workflow) at(now time.Time) transition {
-	now = Instant(now)
-	if now.Before(w.last) {
+	if now.After(lastInstant) {
+		now = lastInstant
+	}
+	if now = Instant(now); now.Before(w.last) {
 		now = w.last
 	}
 	return transition{w: w, now: now}
@@ -470,7 +546,9 @@ func (t *transition) arm(i int, base time.Time) bool {
 	case Approval:
 		e.Kind = EventApprovalRequested
 		if after := t.w.start.Approvals.ExpiresAfter; after > 0 {
-			e.Until = Instant(base.Add(after))
+			if until := Instant(base.Add(after)); isInstant(until) {
+				e.Until = until // beyond all years it is as good as never
+			}
 		}
 	}
 	t.emit(e)
@@ -500,10 +578,8 @@ func (t *transition) complete(i int, due time.Time, reason Reason, actor Actor) 
 		t.arm(i+1, t.base(due))
 		return
 	}
-	for _, g := range t.w.gates {
-		if g.status != StatusCompleted {
-			return
-		}
+	if !t.w.allCompleted() {
+		return
 	}
 	next := t.w.stage + 1
 	t.applyAction(due)
@@ -532,11 +608,10 @@ func (t *transition) review(r Review) {
 		Kind: EventReviewed, Stage: r.Stage, Condition: r.Condition, Due: t.now,
 		Actor: r.Actor, Review: r.Kind, Comment: r.Comment,
 	})
-	settings := t.w.start.Approvals
-	switch {
-	case r.Kind == ReviewDecline && !settings.CanApplyDeclinedChanges:
+	switch t.w.verdict(&t.w.gates[r.Condition]) {
+	case ReviewDecline:
 		t.fail(r.Condition, t.now, ReasonDeclined, r.Actor)
-	case r.Kind == ReviewApprove && t.w.gates[r.Condition].approvals() >= settings.MinNumApprovals:
+	case ReviewApprove:
 		t.complete(r.Condition, t.now, ReasonApproved, r.Actor)
 	}
 }
@@ -572,7 +647,7 @@ func (w Workflow) ConditionStatus(stage, condition int) Status {
 		return ""
 	case stage < w.stage:
 		return StatusCompleted
-	case stage > w.stage:
+	case stage > w.stage || w.gates == nil:
 		return StatusPending
 	}
 	return w.gates[condition].status

@@ -279,6 +279,7 @@ func TestStartsThatAreRefused(t *testing.T) {
 		{"six approvals", plan, func(s *flagstage.Start) { s.Approvals.MinNumApprovals = 6 }, flagstage.ErrInvalidRequest},
 		{"negative approvals", plan, func(s *flagstage.Start) { s.Approvals.MinNumApprovals = -1 }, flagstage.ErrInvalidRequest},
 		{"negative expiry", plan, func(s *flagstage.Start) { s.Approvals.ExpiresAfter = -1 }, flagstage.ErrInvalidRequest},
+		{"maintainer not UTF-8", plan, func(s *flagstage.Start) { s.MaintainerID = "\xff" }, flagstage.ErrInvalidRequest},
 		{"negative lateness", plan, func(s *flagstage.Start) { s.Lateness = -2 }, flagstage.ErrInvalidRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -336,6 +337,15 @@ func TestAnEarlierInstantCountsAsTheLastOne(t *testing.T) {
 	r := begin(t, planOf(t, stage(hours(2)), stage(flagstage.Approval{})), flagstage.Start{}).advance(2)
 	require.NoError(t, r.review(-1000, flagstage.ReviewApprove, bob, 1, 0))
 	require.Equal(t, after(2), r.StoppedAt())
+}
+
+func TestInstantsBeyondAllYearsAreTheLastOne(t *testing.T) {
+	settings := flagstage.ApprovalSettings{ExpiresAfter: math.MaxInt64}
+	r := begin(t, planOf(t, stage(hours(1)), stage(flagstage.Approval{})), flagstage.Start{At: at("9990-01-01T00:00:00Z"), Approvals: settings, Lateness: math.MaxInt64})
+	w, events := r.Advance(time.Unix(1<<60, 0))
+	require.NotEmpty(t, events)
+	require.Equal(t, 9999, events[0].At.Year())
+	require.True(t, w.Gates()[0].Until.IsZero(), "an approval that expires beyond all years does not")
 }
 
 func TestTheZeroWorkflowDoesNothing(t *testing.T) {
@@ -399,15 +409,37 @@ func TestEventsReplayToTheState(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		plan, s := anyPlan(t), anyStart(t)
 		r := begin(t, plan, s)
-		play(t, r, 12)
-		again, err := flagstage.Replay(plan, s, r.events)
-		require.NoError(t, err)
-		require.Equal(t, r.Workflow, again)
-		for n := 1; n < len(r.events); n++ {
-			_, err := flagstage.Replay(plan, s, r.events[:n])
-			require.NoError(t, err)
+		states := map[int]flagstage.Workflow{len(r.events): r.Workflow} // after each call
+		for range 12 {
+			play(t, r, 1)
+			states[len(r.events)] = r.Workflow
+		}
+		for n := range len(r.events) + 1 {
+			again, err := flagstage.Replay(plan, s, r.events[:n])
+			if want, whole := states[n]; whole {
+				require.NoError(t, err)
+				require.Equal(t, want, again)
+			} else if err == nil {
+				walk(again) // a call might have ended here
+			} else {
+				require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+			}
 		}
 	})
+}
+
+// walk calls all that a workflow has.
+func walk(w flagstage.Workflow) {
+	dump(w)
+	w.Wake()
+	for range 20 {
+		if wake, ok := w.Wake(); ok {
+			w, _ = w.Advance(wake)
+		}
+		for _, g := range w.Gates() {
+			w, _, _ = w.Review(flagstage.Review{Stage: g.Stage, Condition: g.Condition, Kind: flagstage.ReviewApprove, Actor: bob}, start)
+		}
+	}
 }
 
 func TestReplayRefusesWhatCannotBe(t *testing.T) {
@@ -415,18 +447,84 @@ func TestReplayRefusesWhatCannotBe(t *testing.T) {
 		plan, s := anyPlan(t), anyStart(t)
 		r := begin(t, plan, s)
 		play(t, r, 6)
-		i := rapid.IntRange(0, len(r.events)-1).Draw(t, "event")
-		e := &r.events[i]
-		e.Kind = rapid.SampledFrom([]flagstage.EventKind{"", "x", flagstage.EventStageArmed, flagstage.EventReviewed, flagstage.EventConditionFailed, e.Kind}).Draw(t, "kind")
-		e.Stage = rapid.IntRange(-2, 6).Draw(t, "stage")
-		e.Condition = rapid.IntRange(-2, 6).Draw(t, "condition")
-		_, _ = flagstage.Replay(plan, s, r.events) // no panic
-		e.Number = 99999
+		kinds := []flagstage.EventKind{
+			"", "x", flagstage.EventWorkflowStarted, flagstage.EventStageArmed, flagstage.EventConditionArmed, flagstage.EventApprovalRequested,
+			flagstage.EventReviewed, flagstage.EventConditionCompleted, flagstage.EventConditionFailed, flagstage.EventActionApplied,
+			flagstage.EventStageCompleted, flagstage.EventStageFailed, flagstage.EventWorkflowCompleted, flagstage.EventWorkflowFailed,
+		}
+		for range rapid.IntRange(1, 4).Draw(t, "changes") {
+			e := &r.events[rapid.IntRange(0, len(r.events)-1).Draw(t, "event")]
+			e.Kind = rapid.SampledFrom(kinds).Draw(t, "kind")
+			e.Stage = rapid.IntRange(-2, 6).Draw(t, "stage")
+			e.Condition = rapid.IntRange(-2, 6).Draw(t, "condition")
+		}
+		if w, err := flagstage.Replay(plan, s, r.events); err == nil {
+			walk(w)
+		}
+		r.events[0].Number = 7
 		_, err := flagstage.Replay(plan, s, r.events)
 		require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
 	})
-	_, err := flagstage.Replay(planOf(t, stage()), flagstage.Start{At: start, Actor: alice}, nil)
-	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	plan := planOf(t, stage(hours(1)), stage(flagstage.Approval{}))
+	s := flagstage.Start{At: start, Actor: alice}
+	for name, list := range map[string][]flagstage.Event{
+		"nothing":          {},
+		"only the start":   {{Kind: flagstage.EventWorkflowStarted, Stage: -1, Condition: -1}},
+		"completed early":  {{Kind: flagstage.EventWorkflowStarted, Stage: -1, Condition: -1}, {Kind: flagstage.EventWorkflowCompleted, Stage: -1, Condition: -1}},
+		"stage not armed":  {{Kind: flagstage.EventWorkflowStarted, Stage: -1, Condition: -1}, {Kind: flagstage.EventStageCompleted, Stage: 0, Condition: -1}},
+		"second stage":     {{Kind: flagstage.EventWorkflowStarted, Stage: -1, Condition: -1}, {Kind: flagstage.EventStageArmed, Stage: 1, Condition: -1}},
+		"begins elsewhere": {{Kind: flagstage.EventStageArmed, Stage: 0, Condition: -1}},
+	} {
+		for i := range list {
+			list[i].Number, list[i].At, list[i].Due = int64(i)+1, start, start
+		}
+		_, err := flagstage.Replay(plan, s, list)
+		require.ErrorIs(t, err, flagstage.ErrInvalidRequest, name)
+	}
+}
+
+func TestPreviewIsWhatStartAdvanceAndReviewGive(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		plan, s := anyPlan(t), anyStart(t)
+		s.Actor = rapid.SampledFrom([]flagstage.Actor{alice, {MemberID: "reviewer-1"}}).Draw(t, "starter")
+		s.MaintainerID = rapid.SampledFrom([]string{"", "reviewer-2"}).Draw(t, "maintainer")
+		kind := rapid.SampledFrom([]flagstage.ReviewKind{flagstage.ReviewApprove, flagstage.ReviewDecline}).Draw(t, "answer")
+		delay := time.Duration(rapid.Int64Range(-10, 100).Draw(t, "delay")) * time.Hour
+		horizon := start.Add(5000 * time.Hour)
+		previewed, events, err := plan.Preview(s, flagstage.Future{Horizon: horizon, Answer: func(_, _ int, asked time.Time) (flagstage.ReviewKind, time.Time) {
+			return kind, asked.Add(delay)
+		}})
+		require.NoError(t, err)
+
+		r := begin(t, plan, s)
+		for len(r.events) < len(events) {
+			next := events[len(r.events)]
+			var more []flagstage.Event
+			if next.Kind == flagstage.EventReviewed {
+				r.Workflow, more, err = r.Review(flagstage.Review{
+					Stage: next.Stage, Condition: next.Condition, Kind: next.Review, Actor: next.Actor,
+				}, next.At)
+				require.NoError(t, err)
+			} else {
+				r.Workflow, more = r.Advance(next.At)
+			}
+			require.NotEmpty(t, more)
+			r.events = append(r.events, more...)
+		}
+		require.Equal(t, events, r.events)
+		require.Equal(t, previewed, r.Workflow)
+	})
+}
+
+func TestAnswersToSeveralApprovalsComeInOrder(t *testing.T) {
+	plan := planOf(t, stage(flagstage.Approval{}, flagstage.Approval{}))
+	_, events, err := plan.Preview(flagstage.Start{At: start, Actor: alice}, flagstage.Future{
+		Answer: func(_, condition int, _ time.Time) (flagstage.ReviewKind, time.Time) {
+			return flagstage.ReviewApprove, after(float64(-1 - condition)) // both are past
+		},
+	})
+	require.NoError(t, err)
+	require.Equal(t, "/stages/0/conditions/0", events[4].Pointer())
 }
 
 func TestOneBigTickEqualsManySmallOnes(t *testing.T) {
