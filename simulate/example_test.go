@@ -53,7 +53,7 @@ func ExampleRun() {
 	// two-steps
 	// 2 stages; times are those of Europe/Dublin.
 	// Assumed: the approval at /stages/1/conditions/1 is granted 20h after it is asked
-	// for.
+	//   for.
 	//
 	// Wed 2026-03-25 14:00 +00:00  The release starts.
 	//
@@ -64,8 +64,8 @@ func ExampleRun() {
 	//
 	// Stage 2 of 2: Cleared away
 	// Wed 2026-03-25 14:00 +00:00  Waits 1 calendar week, until
-	//                              Wed 2026-04-01 14:00 +01:00 (1 hour less than 7
-	//                              days of 24 hours: the clocks change).
+	//                                Wed 2026-04-01 14:00 +01:00 (1 hour less than 7
+	//                                days of 24 hours: the clocks change).
 	// Wed 2026-04-01 14:00 +01:00  The time has come.
 	//                              Asks for approval: Nobody needs the old checkout.
 	// Thu 2026-04-02 10:00 +01:00  reviewer-1 approves.
@@ -75,5 +75,5 @@ func ExampleRun() {
 	//                              The release is complete.
 	//
 	// At the end: complete on Thu 2026-04-02 10:00 +01:00, 7 days 19 hours after its
-	// start.
+	//   start.
 }

@@ -87,7 +87,7 @@ func (a Answer) check() error {
 	switch {
 	case a.delay < 0:
 		return fmt.Errorf("the delay %v is negative", a.delay)
-	case a.fixed && (a.at.Year() < 1970 || a.at.Year() > 9999):
+	case a.fixed && (a.at.UTC().Year() < 1970 || a.at.UTC().Year() > 9999):
 		return errors.New("the instant must lie in the years 1970 to 9999")
 	}
 	return nil
@@ -136,15 +136,15 @@ func short(d time.Duration) string {
 // timeline's end says which.
 //
 // An error says what is wrong with the scenario. It wraps
-// [flagstage.ErrInvalidRequest] or, for the zone, [calendar.ErrZone].
+// [flagstage.ErrInvalidRequest] and, for the zone, [calendar.ErrZone].
 func Run(source Source, scenario Scenario) (timeline.Timeline, error) {
-	if source == nil {
-		return timeline.Timeline{}, fmt.Errorf("%w: simulate: there is no source; give a template or a plan", flagstage.ErrInvalidRequest)
+	plan, err := planOf(source)
+	if err != nil {
+		return timeline.Timeline{}, fmt.Errorf("simulate: %w", err)
 	}
-	plan := source.Plan()
 	zone, err := scenario.check(plan)
 	if err != nil {
-		return timeline.Timeline{}, err
+		return timeline.Timeline{}, fmt.Errorf("simulate: %w", err)
 	}
 	workflow, events, err := plan.Preview(flagstage.Start{
 		At: scenario.Start, Actor: flagstage.Actor{MemberID: starter}, Zone: zone, Approvals: scenario.Approvals,
@@ -157,8 +157,18 @@ func Run(source Source, scenario Scenario) (timeline.Timeline, error) {
 		end.At = flagstage.Instant(scenario.Horizon)
 	}
 	return timeline.Timeline{
-		Plan: plan, Zone: zone, Assumptions: scenario.assumptions(plan), Events: events, End: end,
+		Plan: plan, Zone: zone, Horizon: scenario.Horizon, Assumptions: scenario.assumptions(plan), Events: events, End: end,
 	}, nil
+}
+
+// planOf returns the plan of a source, which may be nil in two ways.
+func planOf(source Source) (flagstage.Plan, error) {
+	template, isTemplate := source.(*flagstage.Template)
+	plan, isPlan := source.(*flagstage.Plan)
+	if source == nil || isTemplate && template == nil || isPlan && plan == nil {
+		return flagstage.Plan{}, fmt.Errorf("%w: there is no source; give a template or a plan", flagstage.ErrInvalidRequest)
+	}
+	return source.Plan(), nil
 }
 
 // starter is the member in whose name simulated workflows start.
@@ -167,7 +177,7 @@ const starter = "simulation"
 // check judges what StartWorkflow does not, and looks up the zone.
 func (s *Scenario) check(plan flagstage.Plan) (*time.Location, error) {
 	invalid := func(format string, args ...any) (*time.Location, error) {
-		return nil, fmt.Errorf("%w: simulate: %s", flagstage.ErrInvalidRequest, fmt.Sprintf(format, args...))
+		return nil, fmt.Errorf("%w: %s", flagstage.ErrInvalidRequest, fmt.Sprintf(format, args...))
 	}
 	if err := s.Otherwise.check(); err != nil {
 		return invalid("Otherwise: %v", err)
@@ -194,7 +204,7 @@ func (s *Scenario) check(plan flagstage.Plan) (*time.Location, error) {
 	}
 	zone, err := calendar.Zone(s.Zone)
 	if err != nil {
-		return nil, fmt.Errorf("simulate: %w", err)
+		return nil, fmt.Errorf("%w: %w", flagstage.ErrInvalidRequest, err)
 	}
 	return zone, nil
 }

@@ -1,7 +1,9 @@
 package simulate_test
 
 import (
+	"math"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -116,6 +118,10 @@ func TestRunStandsWhereItEnds(t *testing.T) {
 			flagstage.StatusActive, "waits for approval of stage 2 since Wed 2026-03-04 09:00 +00:00",
 		},
 		{
+			"an answer beyond all years", simulate.Scenario{Otherwise: simulate.ApprovedAfter(math.MaxInt64), Start: at("9900-03-01T09:00:00Z")},
+			flagstage.StatusActive, "waits for approval of stage 2 since Sat 9900-03-03 09:00 +00:00",
+		},
+		{
 			"a horizon", simulate.Scenario{Otherwise: simulate.ApprovedAfter(time.Hour), Horizon: at("2026-03-04T09:59:59.999Z")},
 			flagstage.StatusActive, "waits for approval of stage 2 since Wed 2026-03-04 09:00 +00:00",
 		},
@@ -171,8 +177,11 @@ func TestScenariosThatAreRefused(t *testing.T) {
 		says     string
 	}{
 		{"no source", nil, simulate.Scenario{Start: start}, flagstage.ErrInvalidRequest, "no source"},
+		{"nil template", (*flagstage.Template)(nil), simulate.Scenario{Start: start}, flagstage.ErrInvalidRequest, "no source"},
+		{"nil plan", (*flagstage.Plan)(nil), simulate.Scenario{Start: start}, flagstage.ErrInvalidRequest, "no source"},
+		{"instant in the year 10000", template, simulate.Scenario{Start: start, Otherwise: simulate.ApprovedAt(at("9999-12-31T23:59:59-12:00"))}, flagstage.ErrInvalidRequest, "9999"},
 		{"zero template", flagstage.Template{}, simulate.Scenario{Start: start}, flagstage.ErrInvalidRequest, "the plan is empty"},
-		{"no start", template, simulate.Scenario{}, flagstage.ErrInvalidRequest, "At must be set"},
+		{"no start", template, simulate.Scenario{}, flagstage.ErrInvalidRequest, "the start must be"},
 		{"unknown zone", template, simulate.Scenario{Start: start, Zone: "Europe/Atlantis"}, calendar.ErrZone, "Europe/Atlantis"},
 		{"local zone", template, simulate.Scenario{Start: start, Zone: "Local"}, calendar.ErrZone, "Local"},
 		{"horizon before start", template, simulate.Scenario{Start: start, Horizon: start.Add(-1)}, flagstage.ErrInvalidRequest, "Horizon"},
@@ -186,6 +195,8 @@ func TestScenariosThatAreRefused(t *testing.T) {
 			result, err := simulate.Run(c.source, c.scenario)
 			require.ErrorIs(t, err, c.want)
 			require.ErrorContains(t, err, c.says)
+			require.Equal(t, "invalid_request", flagstage.Code(err))
+			require.True(t, strings.HasPrefix(err.Error(), "simulate: invalid_request: "), err)
 			require.Empty(t, result.Events)
 		})
 	}

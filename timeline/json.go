@@ -18,6 +18,9 @@ func (t Timeline) AppendJSON(dst []byte) []byte {
 	dst = strictjson.AppendString(append(dst, `,"name":`...), t.Plan.Name())
 	dst = strictjson.AppendString(append(dst, `,"zone":`...), t.zone().String())
 	dst = strictjson.AppendStrings(append(dst, `,"assumptions":`...), t.Assumptions)
+	if !t.Horizon.IsZero() {
+		dst = t.appendInstant(dst, "horizon", t.Horizon)
+	}
 	dst = append(dst, `,"events":[`...)
 	for i, e := range t.Events {
 		if i > 0 {

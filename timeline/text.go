@@ -5,31 +5,33 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/flagstage/flagstage"
 	"github.com/flagstage/flagstage/calendar"
 	"github.com/flagstage/flagstage/internal/escape"
 )
 
-const (
-	width  = 80 // columns of a page
-	indent = 29 // columns of a date and the gap after it
-)
+// width is how many columns a page has.
+const width = 80
+
+// hang is by how many columns the further lines of a paragraph stand behind
+// its first, so that no text of a template looks like a line of its own.
+const hang = 2
 
 // Text returns the timeline for people who know nothing of this project: a
 // heading, what was assumed, what happens in each stage, and where the release
-// stands at the end. Instants are local times with their offset. Lines are at
-// most 80 characters long unless a single word is longer, and end in a line
-// feed.
+// stands at the end. Instants are local times with their offset. Lines have at
+// most 80 columns and end in a line feed.
 func (t Timeline) Text() string {
 	p := page{Timeline: t, stages: t.Plan.Stages()}
+	p.measure()
 	p.heading()
 	for _, e := range t.Events {
 		p.event(e)
 	}
 	p.gap()
-	p.paragraph("At the end: "+t.Standing()+".", 0)
+	p.paragraph("At the end: " + t.Standing() + ".")
 	return p.String()
 }
 
@@ -47,8 +49,16 @@ type page struct {
 	Timeline
 	strings.Builder
 	stages []flagstage.Stage
+	indent int      // columns of a date and the gap after it
 	shown  string   // the date of the last line, "" after a heading
 	atOnce []string // pointers of conditions that were due when they were armed
+}
+
+// measure makes room for the longest date.
+func (p *page) measure() {
+	for _, e := range p.Events {
+		p.indent = max(p.indent, columns(p.date(e.At))+2)
+	}
 }
 
 func (p *page) heading() {
@@ -56,10 +66,13 @@ func (p *page) heading() {
 	if name != key {
 		name += " (" + key + ")"
 	}
-	p.paragraph(name, 0)
-	p.paragraph(fmt.Sprintf("%s; times are those of %s.", plural(int64(len(p.stages)), "stage"), escape.Terminal(p.zone().String())), 0)
+	p.paragraph(name)
+	p.paragraph(fmt.Sprintf("%s; times are those of %s.", plural(int64(len(p.stages)), "stage"), escape.Terminal(p.zone().String())))
 	for _, a := range p.Assumptions {
-		p.paragraph(escape.Terminal(a), 0)
+		p.paragraph(escape.Terminal(a))
+	}
+	if !p.Horizon.IsZero() {
+		p.paragraph("Looked ahead until " + p.date(p.Horizon) + ".")
 	}
 	p.gap()
 }
@@ -103,7 +116,7 @@ func (p *page) event(e flagstage.Event) {
 	case flagstage.EventStageArmed:
 		p.stage(e)
 	case flagstage.EventConditionArmed:
-		p.line(e, p.schedule(e))
+		p.line(e, p.which(e)+p.schedule(e))
 	case flagstage.EventApprovalRequested:
 		p.approval(e)
 	case flagstage.EventReviewed:
@@ -111,12 +124,12 @@ func (p *page) event(e flagstage.Event) {
 	case flagstage.EventConditionCompleted:
 		switch {
 		case e.Reason == flagstage.ReasonApproved:
-			p.line(e, "The approval is granted.")
+			p.line(e, p.which(e)+"The approval is granted.")
 		case !slices.Contains(p.atOnce, e.Pointer()):
-			p.line(e, "The time has come.")
+			p.line(e, p.which(e)+"The time has come.")
 		}
 	case flagstage.EventConditionFailed:
-		p.line(e, sentence(failures[e.Reason]))
+		p.line(e, p.which(e)+sentence(failures[e.Reason]))
 	case flagstage.EventActionApplied:
 		p.line(e, "The flag changes:")
 		for _, in := range p.stages[e.Stage].Action.Instructions {
@@ -135,6 +148,14 @@ func (p *page) event(e flagstage.Event) {
 	}
 }
 
+// which names the condition of an event, if the stage has several of its kind.
+func (p *page) which(e flagstage.Event) string {
+	if kind := p.stages[e.Stage].Conditions[e.Condition].Kind(); !several(p.stages[e.Stage], kind) {
+		return ""
+	}
+	return fmt.Sprintf("Condition %d: ", e.Condition+1)
+}
+
 func sentence(s string) string {
 	if s == "" {
 		return "The condition fails."
@@ -148,7 +169,7 @@ func (p *page) stage(e flagstage.Event) {
 	if name := p.stages[e.Stage].Name; name != "" {
 		title += ": " + escape.Terminal(name)
 	}
-	p.paragraph(title, 0)
+	p.paragraph(title)
 	p.atOnce = nil
 	if len(p.stages[e.Stage].Conditions) == 0 {
 		p.line(e, "Nothing holds this stage back.")
@@ -174,14 +195,14 @@ func (p *page) schedule(e flagstage.Event) string {
 		if when.Wait.Count == 0 {
 			break
 		}
-		return fmt.Sprintf("Waits %s, until %s%s.", when.Wait, p.date(e.Until), clockChange(when.Wait, e.Until.Sub(e.Due)))
+		return fmt.Sprintf("Waits %s, until %s%s.", when.Wait, p.date(e.Until), clockChange(when.Wait, between(e.Due, e.Until)))
 	case flagstage.Immediate:
 	}
 	return "Due at once."
 }
 
 // clockChange explains calendar days that do not last 24 hours each.
-func clockChange(w calendar.Wait, lasts time.Duration) string {
+func clockChange(w calendar.Wait, lasts int64) string {
 	days := w.Count
 	switch w.Unit {
 	case calendar.Minute, calendar.Hour:
@@ -190,7 +211,7 @@ func clockChange(w calendar.Wait, lasts time.Duration) string {
 		days *= 7
 	case calendar.Day:
 	}
-	extra := lasts - time.Duration(days)*24*time.Hour
+	extra := lasts - days*day
 	switch {
 	case extra > 0:
 		return fmt.Sprintf(" (%s more than %s of 24 hours: the clocks change)", words(extra), plural(days, "day"))
@@ -201,7 +222,7 @@ func clockChange(w calendar.Wait, lasts time.Duration) string {
 }
 
 func (p *page) approval(e flagstage.Event) {
-	text := "Asks for approval"
+	text := p.which(e) + "Asks for approval"
 	a, ok := p.stages[e.Stage].Conditions[e.Condition].(flagstage.Approval)
 	if ok && a.Description != "" {
 		text += ": " + escape.Terminal(a.Description)
@@ -226,7 +247,7 @@ func (p *page) review(e flagstage.Event) {
 	verbs := map[flagstage.ReviewKind]string{
 		flagstage.ReviewApprove: " approves", flagstage.ReviewDecline: " declines", flagstage.ReviewComment: " comments",
 	}
-	text := escape.Terminal(e.Actor.Identity()) + verbs[e.Review]
+	text := p.which(e) + escape.Terminal(e.Actor.Identity()) + verbs[e.Review]
 	if e.Comment != "" {
 		text += ": " + escape.Terminal(e.Comment)
 	}
@@ -237,43 +258,78 @@ func (p *page) review(e flagstage.Event) {
 func (p *page) line(e flagstage.Event, text string) {
 	date := p.date(e.At)
 	if date == p.shown {
-		p.WriteString(strings.Repeat(" ", indent))
+		date = ""
 	} else {
 		p.shown = date
 		p.WriteString(strings.ReplaceAll(date, glue, " "))
-		p.WriteString(strings.Repeat(" ", max(2, indent-utf8.RuneCountInString(date))))
 	}
-	hanging := indent
-	if strings.HasPrefix(text, "- ") {
-		hanging += 2
-	}
-	p.wrap(text, max(indent, utf8.RuneCountInString(date)+2), hanging)
+	p.WriteString(strings.Repeat(" ", p.indent-columns(date)))
+	p.wrap(text, p.indent)
 }
 
-func (p *page) paragraph(text string, hanging int) { p.wrap(text, 0, hanging) }
+func (p *page) paragraph(text string) { p.wrap(text, 0) }
 
-// wrap writes words up to the width of the page, of which column is already
-// taken; further lines begin behind hanging spaces.
-func (p *page) wrap(text string, column, hanging int) {
-	first := true
+// wrap writes words from a column on, up to the width of the page. Words that
+// are wider than a line are cut.
+func (p *page) wrap(text string, from int) {
+	column, first := from, true
 	for word := range strings.SplitSeq(text, " ") {
 		if word == "" {
 			continue
 		}
-		n := utf8.RuneCountInString(word)
-		switch {
+		switch n := columns(word); {
 		case first:
-			first = false
 		case column+1+n > width:
-			p.WriteByte('\n')
-			p.WriteString(strings.Repeat(" ", hanging))
-			column = hanging
+			column = p.breakLine(from)
 		default:
 			p.WriteByte(' ')
 			column++
 		}
-		p.WriteString(strings.ReplaceAll(word, glue, " "))
-		column += n
+		first = false
+		for _, r := range strings.ReplaceAll(word, glue, " ") {
+			n := runeColumns(r)
+			if column+n > width {
+				column = p.breakLine(from)
+			}
+			p.WriteRune(r)
+			column += n
+		}
 	}
 	p.WriteByte('\n')
+}
+
+// breakLine begins a further line of a text, and returns its column.
+func (p *page) breakLine(from int) int {
+	p.WriteByte('\n')
+	p.WriteString(strings.Repeat(" ", from+hang))
+	return from + hang
+}
+
+// columns returns how many columns of a terminal a text takes.
+func columns(s string) (n int) {
+	for _, r := range s {
+		n += runeColumns(r)
+	}
+	return n
+}
+
+// wide are the characters that take two columns, in the main: ideographs,
+// kana, Hangul, full-width forms and pictures.
+var wide = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2e80, Hi: 0x303e, Stride: 1}, {Lo: 0x3041, Hi: 0xa4cf, Stride: 1},
+		{Lo: 0xac00, Hi: 0xd7a3, Stride: 1}, {Lo: 0xf900, Hi: 0xfaff, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1},
+		{Lo: 0xff00, Hi: 0xff60, Stride: 1}, {Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
+	},
+	R32: []unicode.Range32{{Lo: 0x1f300, Hi: 0x1faff, Stride: 1}, {Lo: 0x20000, Hi: 0x3fffd, Stride: 1}},
+}
+
+func runeColumns(r rune) int {
+	switch {
+	case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):
+		return 0
+	case unicode.Is(wide, r):
+		return 2
+	}
+	return 1
 }

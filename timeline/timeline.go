@@ -20,6 +20,8 @@ type Timeline struct {
 	Plan flagstage.Plan
 	// Zone is where the instants are shown; nil means UTC.
 	Zone *time.Location
+	// Horizon is the instant after which nothing was looked at; zero: none.
+	Horizon time.Time
 	// Assumptions are sentences on what was taken for granted.
 	Assumptions []string
 	// Events are in the order in which they happened. The first starts the
@@ -59,7 +61,10 @@ func (t Timeline) Start() time.Time {
 func (t Timeline) Standing() string {
 	switch t.End.Status {
 	case flagstage.StatusCompleted:
-		return fmt.Sprintf("complete on %s, %s after its start", t.date(t.End.At), words(t.End.At.Sub(t.Start())))
+		if t.End.At.Equal(t.Start()) {
+			return fmt.Sprintf("complete on %s, at once", t.date(t.End.At))
+		}
+		return fmt.Sprintf("complete on %s, %s after its start", t.date(t.End.At), words(between(t.Start(), t.End.At)))
 	case flagstage.StatusFailed:
 		return t.failure()
 	}
@@ -94,7 +99,11 @@ func (t Timeline) wait(g flagstage.Gate) string {
 	if g.Kind == flagstage.KindApproval {
 		what = "approval"
 	}
-	s := fmt.Sprintf("waits for %s of stage %d since %s", what, g.Stage+1, t.date(g.Since))
+	which := ""
+	if stages := t.Plan.Stages(); g.Stage >= 0 && g.Stage < len(stages) && several(stages[g.Stage], g.Kind) {
+		which = fmt.Sprintf(" (condition %d)", g.Condition+1)
+	}
+	s := fmt.Sprintf("waits for %s of stage %d%s since %s", what, g.Stage+1, which, t.date(g.Since))
 	switch {
 	case g.Until.IsZero():
 		return s
@@ -117,21 +126,40 @@ func (t Timeline) date(at time.Time) string {
 	return at.Format("Mon 2006-01-02 15:04 -07:00")
 }
 
-// words says how long something takes: "10 days 1 hour".
-func words(d time.Duration) string {
-	if d == 0 {
-		return "no time"
+// several reports whether a stage has more than one condition of the kind.
+func several(stage flagstage.Stage, kind flagstage.ConditionKind) bool {
+	n := 0
+	for _, c := range stage.Conditions {
+		if c.Kind() == kind {
+			n++
+		}
 	}
+	return n > 1
+}
+
+// between returns the milliseconds from one instant to another, which may be
+// more than a time.Duration holds.
+func between(from, to time.Time) int64 { return to.UnixMilli() - from.UnixMilli() }
+
+// The lengths of units, in milliseconds.
+const (
+	second = 1000
+	minute = 60 * second
+	hour   = 60 * minute
+	day    = 24 * hour
+)
+
+// words says how long so many milliseconds are: "10 days 1 hour".
+func words(ms int64) string {
 	var parts []string
 	for _, unit := range []struct {
-		size time.Duration
+		size int64
 		name string
-	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}, {time.Millisecond, "millisecond"}} {
-		n := d / unit.size
-		d %= unit.size
-		if n > 0 {
-			parts = append(parts, plural(int64(n), unit.name))
+	}{{day, "day"}, {hour, "hour"}, {minute, "minute"}, {second, "second"}, {1, "millisecond"}} {
+		if n := ms / unit.size; n > 0 {
+			parts = append(parts, plural(n, unit.name))
 		}
+		ms %= unit.size
 	}
 	return strings.Join(parts, " ")
 }

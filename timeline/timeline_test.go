@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -112,7 +112,14 @@ func golden(t *testing.T, file, text string) {
 
 func requireNarrow(t *testing.T, text string) {
 	for line := range strings.Lines(text) {
-		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, line)
+		columns := 0
+		for _, r := range strings.TrimSuffix(line, "\n") {
+			columns++
+			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul) {
+				columns++
+			}
+		}
+		require.LessOrEqual(t, columns, 80, line)
 		require.Equal(t, strings.TrimRight(line, " \n")+"\n", line, "no space at the end")
 	}
 }
@@ -158,6 +165,59 @@ func TestHostileNamesCannotForgeLines(t *testing.T) {
 		require.NoError(t, json.Unmarshal(document, &decoded))
 		require.Equal(t, s, decoded.Name)
 	}
+}
+
+func TestLongTextsDoNotLookLikeLinesOfTheirOwn(t *testing.T) {
+	granted := "The approval is granted."
+	for _, padding := range []int{10, 20, 30, 32, 40, 45, 50, 60, 70, 78} {
+		s := strings.Repeat("z", padding) + " " + granted + " " + strings.Repeat("q", padding) + " At the end: complete. " + strings.Repeat("y", padding) + " Stage 2 of 9: forged"
+		p := plan(t, s, flagstage.Stage{Name: s, Conditions: []flagstage.Condition{flagstage.Approval{Description: s}}})
+		text := preview(t, p, flagstage.Start{}, nil).Text()
+		for line := range strings.Lines(text) {
+			require.False(t, strings.HasPrefix(line, "At the end: complete") || strings.HasPrefix(line, "Stage 2 of"), text)
+			require.NotRegexp(t, `^ {29}The approval`, line)
+		}
+	}
+}
+
+func TestWideAndEndlessWordsAreBroken(t *testing.T) {
+	for _, s := range []string{strings.Repeat("漢字", 100), strings.Repeat("x", 500), strings.Repeat("a\u00a0", 100), strings.Repeat("가", 90) + " b"} {
+		result := preview(t, plan(t, s, flagstage.Stage{Name: s, Conditions: []flagstage.Condition{flagstage.Approval{Description: s}}}), flagstage.Start{}, nil)
+		requireNarrow(t, result.Text())
+		require.Contains(t, strings.Join(strings.Fields(result.Text()), ""), strings.Join(strings.Fields(s), ""))
+	}
+}
+
+func TestLongWaitsAreToldRight(t *testing.T) {
+	p := plan(t, "long", flagstage.Stage{Conditions: []flagstage.Condition{flagstage.ScheduleAfter(200000, calendar.Day)}})
+	w, events, err := p.Preview(flagstage.Start{At: start, Actor: flagstage.Actor{MemberID: "a"}}, flagstage.Future{})
+	require.NoError(t, err)
+	result := timeline.Timeline{Plan: p, Events: events, End: timeline.End{Status: w.Status(), At: w.StoppedAt()}}
+	require.NotContains(t, result.Text(), "clocks change")
+	require.Contains(t, result.Standing(), "200000 days after its start")
+}
+
+func TestConditionsOfOneKindAreTold(t *testing.T) {
+	result := preview(t, plan(t, "two", flagstage.Stage{Conditions: []flagstage.Condition{flagstage.Approval{}, flagstage.ScheduleNow(), flagstage.Approval{}}}), flagstage.Start{}, nil)
+	require.Contains(t, result.Text(), "Condition 3: Asks for approval.")
+	require.NotContains(t, result.Text(), "Condition 2")
+	require.Equal(t, "waits for approval of stage 1 (condition 1) since Thu 2026-10-22 09:00 +02:00; "+
+		"and waits for approval of stage 1 (condition 3) since Thu 2026-10-22 09:00 +02:00", result.Standing())
+}
+
+func TestHorizonIsTold(t *testing.T) {
+	result := preview(t, everything(t), flagstage.Start{}, nil)
+	require.NotContains(t, result.Text(), "Looked ahead")
+	result.Horizon = start.Add(time.Hour)
+	require.Contains(t, result.Text(), "Looked ahead until Thu 2026-10-22 10:00 +02:00.\n")
+	document, err := json.Marshal(result)
+	require.NoError(t, err)
+	require.Contains(t, string(document), `"horizon":1792656000000`)
+}
+
+func TestReleaseThatEndsAtOnceSaysSo(t *testing.T) {
+	result := preview(t, plan(t, "now", flagstage.Stage{}), flagstage.Start{}, nil)
+	require.Equal(t, "complete on Thu 2026-10-22 09:00 +02:00, at once", result.Standing())
 }
 
 func TestAnyTimelineCanBeShown(t *testing.T) {

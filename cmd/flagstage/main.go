@@ -61,7 +61,8 @@ Usage:
 `
 
 const footer = `
-FILE is a request to create a workflow template, in JSON; - is standard input.
+FILE is a request to create a workflow template, in JSON, or, to validate and
+simulate, an exported template; - is standard input.
 "flagstage COMMAND --help" tells more.
 `
 
@@ -216,7 +217,7 @@ func (p *program) printJSON(document []byte) error {
 		return err
 	}
 	b.WriteByte('\n')
-	return p.print(b.String())
+	return p.print(escape.JSON(b.String()))
 }
 
 func (p *program) print(text string) error {

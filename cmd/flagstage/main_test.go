@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,6 +35,14 @@ func run(stdin string, arguments ...string) result {
 	return result{status, out.String(), errs.String()}
 }
 
+// printed is what a user sees of a run by go run.
+func (r result) printed() string {
+	if r.status == exitDone {
+		return r.stdout + r.stderr
+	}
+	return fmt.Sprintf("%s%sexit status %d\n", r.stdout, r.stderr, r.status)
+}
+
 func TestHelpOnEveryLevel(t *testing.T) {
 	for _, arguments := range [][]string{{"--help"}, {"-h"}, {"help"}} {
 		r := run("", arguments...)
@@ -54,7 +63,9 @@ func TestHelpOnEveryLevel(t *testing.T) {
 func TestWrongUsage(t *testing.T) {
 	for _, arguments := range [][]string{
 		{}, {"simulat"}, {"--version"}, {"validate"}, {"create"}, {"create", "a", "b"}, {"create", rollout, "--member"},
-		{"create", rollout, "--member", ""}, {"simulate"}, {"simulate", rollout, "--strat", "x"},
+		{"create", rollout, "--member", ""},
+		{"create", rollout, "--member", "token:x"}, {"validate", "-", rollout, "-"},
+		{"simulate", rollout, "--start", "9999-12-31T23:00:00-02:00"}, {"simulate", rollout, "--start", "1970-01-01T00:00:00+02:00"}, {"simulate"}, {"simulate", rollout, "--strat", "x"},
 		{"simulate", rollout, "--start", "tomorrow"}, {"simulate", rollout, "--start", "1969-12-31T00:00:00Z"},
 		{"simulate", rollout, "--zone", "Europe/Atlantis"}, {"simulate", rollout, "--zone", ""}, {"simulate", rollout, "--zone", "Local"},
 		{"simulate", rollout, "--approve-after", "-4h"}, {"simulate", rollout, "--approve-after", "soon"},
@@ -148,6 +159,9 @@ func TestCreatePrintsTheTemplate(t *testing.T) {
 	r := run("", "create", rollout)
 	require.Contains(t, r.stdout, `"_ownerId": "local"`)
 
+	r = run(`{"key":"k","name":"a\u202eb\u009b31m","projectKey":"p","environmentKey":"e","flagKey":"f","stages":[{}]}`, "create", "-")
+	require.Contains(t, r.stdout, `"name": "a\u202eb\u009b31m"`, "a terminal is not steered")
+
 	r = run(`{"key":"k"}`, "create", "-")
 	require.Equal(t, exitFailed, r.status)
 	require.Empty(t, r.stdout)
@@ -231,10 +245,10 @@ func TestReadmeShowsWhatTheCommandPrints(t *testing.T) {
 		stdin := strings.TrimSuffix(strings.TrimPrefix(before, "echo '"), "' | ")
 		r := run(stdin, strings.Fields(arguments)...)
 		if *update {
-			readme = strings.Replace(readme, block, "$ "+command+"\n"+r.stdout+r.stderr, 1)
+			readme = strings.Replace(readme, block, "$ "+command+"\n"+r.printed(), 1)
 			continue
 		}
-		require.Equal(t, want, r.stdout+r.stderr, command)
+		require.Equal(t, want, r.printed(), command)
 	}
 	require.GreaterOrEqual(t, shown, 2)
 	if *update {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/flagstage/flagstage"
@@ -29,6 +30,9 @@ is 1 if a document is invalid; warnings alone leave it at 0.
 func (p *program) validate(files []string) error {
 	if len(files) == 0 {
 		return usagef("a FILE is wanted")
+	}
+	if i := slices.Index(files, "-"); i >= 0 && slices.Contains(files[i+1:], "-") {
+		return usagef("standard input can be read only once")
 	}
 	var failed error
 	for _, file := range files {
@@ -81,15 +85,16 @@ func (p *program) create(files []string, member string) error {
 	if err != nil {
 		return err
 	}
-	if member == "" {
-		return usagef("--member is empty")
+	actor := flagstage.Actor{MemberID: member}
+	if err := actor.Validate(); err != nil {
+		return usagef("--member: %w", err)
 	}
 	document, err := p.read(file)
 	if err != nil {
 		return err
 	}
 	template, problems := create(document, flagstage.Creation{
-		Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: flagstage.Actor{MemberID: member},
+		Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor,
 	})
 	if err := p.report(file, problems); err != nil {
 		return err
@@ -144,7 +149,7 @@ too when the simulated release waits for ever or fails.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		var f simulateFlags
-		set.StringVar(&f.start, "start", "", "`RFC3339`: when the release starts, as in 2026-10-22T09:00:00+02:00 (default now)")
+		set.StringVar(&f.start, "start", "", "`RFC3339`: when the release starts, as in 2026-10-22T09:00:00+02:00 (default now, cut to the minute)")
 		set.StringVar(&f.zone, "zone", "UTC", "`NAME` of the IANA time zone that counts calendar days, such as Europe/Berlin (default UTC)")
 		set.StringVar(&f.approveAfter, "approve-after", "0s", "`DURATION` until each approval is granted, such as 90m or 4h, or never (default: granted when asked for)")
 		set.StringVar(&f.format, "format", "text", "`FORMAT` of the output: text or json (default text)")
@@ -158,10 +163,10 @@ type simulateFlags struct {
 
 // scenario makes a scenario of the flags.
 func (f simulateFlags) scenario(now time.Time) (simulate.Scenario, error) {
-	s := simulate.Scenario{Start: now, Zone: f.zone, Otherwise: simulate.Never()}
+	s := simulate.Scenario{Start: now.Truncate(time.Minute), Zone: f.zone, Otherwise: simulate.Never()}
 	if f.start != "" {
 		start, err := time.Parse(time.RFC3339, f.start)
-		if err != nil || start.Year() < 1970 || start.Year() > 9999 {
+		if year := start.UTC().Year(); err != nil || year < 1970 || year > 9999 {
 			return s, usagef("--start %s is no instant such as 2026-10-22T09:00:00+02:00, in the years 1970 to 9999", strictjson.Quote(f.start))
 		}
 		s.Start = start

@@ -136,7 +136,7 @@ func newDecoder(report Reporter) *Decoder {
 // bounded fails if a document of this size is not allowed.
 func (d *Decoder) bounded(size int) bool {
 	if size > MaxDocument {
-		d.fail(CodeTooLarge, fmt.Sprintf("the document has %d bytes; at most %d are allowed", size, MaxDocument))
+		d.fail(CodeTooLarge, fmt.Sprintf("the document has more than %d bytes", MaxDocument))
 	}
 	return d.err == nil
 }
