@@ -32,7 +32,9 @@ func newReader(document []byte, importing bool, list []Option) *reader {
 // problem is the decoder's reporter.
 func (r *reader) problem(pointer, code, message string) {
 	r.problems.Report(pointer, code, message)
-	r.broken = append(r.broken, pointer)
+	if len(r.broken) < flags.MaxProblems { // what comes later is only counted
+		r.broken = append(r.broken, pointer)
+	}
 }
 
 // errorAt reports an error at a member of the object that was just read.
