@@ -1,7 +1,6 @@
 package flagstage
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,6 +24,7 @@ func newReader(document []byte, importing bool, list []Option) *reader {
 	r := &reader{importing: importing, reading: newOptions(list).reading}
 	r.reading.KeepIDs = importing
 	r.Decoder = strictjson.NewDecoder(document, r.problem)
+	r.TellUntil(r.problems.Full)
 	r.problems.AddAll("", r.reading.Validate())
 	return r
 }
@@ -32,14 +32,12 @@ func newReader(document []byte, importing bool, list []Option) *reader {
 // problem is the decoder's reporter.
 func (r *reader) problem(pointer, code, message string) {
 	r.problems.Report(pointer, code, message)
-	if len(r.broken) < flags.MaxProblems { // what comes later is only counted
-		r.broken = append(r.broken, pointer)
-	}
+	r.broken = append(r.broken, pointer)
 }
 
 // errorAt reports an error at a member of the object that was just read.
 func (r *reader) errorAt(member string, code flags.Code, format string, args ...any) {
-	r.problem(r.PointerTo(member), string(code), fmt.Sprintf(format, args...))
+	r.ReportMember(member, string(code), fmt.Sprintf(format, args...))
 }
 
 // ignored warns of a member of the object that was just read which has no
@@ -243,31 +241,13 @@ func (r *reader) readStages() []Stage {
 	return list
 }
 
-// judged adds what the judge found to what the reader did, in the order in
-// which one who reads the document meets it.
+// judged returns what the reader and the judge found, in the order in which one
+// who reads the document meets it.
 func (r *reader) judged(document []byte, more Problems) Problems {
-	all := append(slices.Clip(r.problems), more...)
-	if len(all) < 2 {
-		return all
+	if n := r.Untold(); n > 0 {
+		r.problems.Add(Problem{Severity: SeverityError, Omitted: n})
 	}
-	pointers := make([]string, len(all))
-	for i, p := range all {
-		pointers[i] = p.Pointer
-	}
-	offsets := strictjson.Offsets(document, pointers)
-	order := make([]int, len(all))
-	for i := range order {
-		order[i] = i
-		if all[i].Omitted > 0 {
-			offsets[i] = len(document) + 1 // what was left out stays last
-		}
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
-	var list Problems
-	for _, i := range order {
-		list.Add(all[i])
-	}
-	return list
+	return append(slices.Clip(r.problems), more...).InOrder(document)
 }
 
 func unknownWord(what, word string, known []string) string {

@@ -26,7 +26,8 @@ func (e *ZoneError) Unwrap() error { return ErrZone }
 //
 // Any other name is refused with a [*ZoneError] and never taken for UTC: the
 // empty name, names that mean another zone on another machine ("Local",
-// "localtime", "posixrules"), the variants "posix/…" and "right/…" that only
+// "localtime", "posixrules"), "Factory", by which the database says that no zone
+// is configured, the variants "posix/…" and "right/…" that only
 // some machines have, names of no zone, and names that could lead out of the
 // database, which are not looked up at all.
 //
@@ -62,6 +63,8 @@ func refusal(name string) string {
 	switch strings.ToLower(area) {
 	case "local", "localtime", "posixrules":
 		return "it depends on the machine: use the IANA name of the zone"
+	case "factory":
+		return "it says that no zone is configured: use the IANA name of the zone"
 	case "posix", "right":
 		return "not every machine has it: use the name without the first part"
 	}

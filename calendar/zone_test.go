@@ -23,6 +23,7 @@ func TestZoneRefuses(t *testing.T) {
 		empty   = "the name is empty"
 		long    = "longer than 256 bytes"
 		machine = "depends on the machine"
+		factory = "no zone is configured"
 		variant = "not every machine has it"
 		form    = "not a zone name"
 		unknown = "not in the zone database"
@@ -34,6 +35,8 @@ func TestZoneRefuses(t *testing.T) {
 		"localtime":                     machine,
 		"Localtime":                     machine,
 		"posixrules":                    machine,
+		"Factory":                       factory,
+		"FACTORY":                       factory,
 		"posix/Europe/Berlin":           variant,
 		"right/Europe/Berlin":           variant,
 		"Right/Europe/Berlin":           variant,

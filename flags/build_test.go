@@ -32,9 +32,9 @@ func built(t testing.TB) []flags.Instruction {
 		flags.TurnFlagOn(),
 		flags.TurnFlagOff(),
 		flags.TurnFlagOn().WithID("0192f0c1-55aa-7bcd-8e01-0a0b0c0d0e0f"),
-		flags.AddTargets("", purple, "lab-7", "lab-9"),
-		flags.AddTargets("device", "ref:purple", "printer-3"),
-		flags.RemoveTargets("laboratory", purple, "lab-7"),
+		flags.AddTargets(flags.Targets{VariationID: purple, Values: []string{"lab-7", "lab-9"}}),
+		flags.AddTargets(flags.Targets{ContextKind: "device", VariationID: "ref:purple", Values: []string{"printer-3"}}),
+		flags.RemoveTargets(flags.Targets{ContextKind: "laboratory", VariationID: purple, Values: []string{"lab-7"}}),
 		flags.ReplaceTargets(
 			flags.Targets{ContextKind: "laboratory", VariationID: purple, Values: []string{"lab-7"}},
 			flags.Targets{VariationID: grey}),
@@ -86,6 +86,7 @@ func built(t testing.TB) []flags.Instruction {
 		flags.UpdateRuleDescription(rule, ""),
 		flags.UpdateRuleTrackEvents(rule, false),
 		flags.AddClauses(rule, flags.Clause{Attribute: "city", Op: flags.OpStartsWith, Values: flags.StringValues("Tr")}),
+		flags.AddClauses("ref:upper-floors", flags.Clause{ContextKind: "laboratory", Op: flags.OpSegmentMatch, Values: flags.StringValues("volunteers")}),
 		flags.RemoveClauses(rule, clause, "ref:high"),
 		flags.UpdateClause(rule, clause, flags.Clause{
 			ContextKind: "laboratory", Attribute: "firmware", Op: flags.OpSemVerLessThan, Values: flags.StringValues("2.4.0"),
@@ -93,6 +94,7 @@ func built(t testing.TB) []flags.Instruction {
 		flags.UpdateClause(rule, clause, flags.Clause{Op: flags.OpSegmentMatch, Negate: true, Values: flags.StringValues("volunteers")}),
 		flags.AddValuesToClause(rule, clause, flags.StringValue("Oulu"), flags.IntValue(17), value(t, `[true,{"deep":[null]}]`)),
 		flags.RemoveValuesFromClause(rule, "ref:high", flags.StringValue("Turku")),
+		flags.RemoveValuesFromClause("ref:upper-floors", clause, flags.IntValue(17), flags.StringValue("Oulu")),
 		flags.UpdateFallthroughVariationOrRollout(flags.ServeVariation(purple)),
 		flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{
 			Weights:     []flags.Weight{{VariationID: purple, Weight: 12_500}, {VariationID: grey, Weight: 87_500}},
@@ -117,9 +119,9 @@ func built(t testing.TB) []flags.Instruction {
 		flags.UpdateVariation("ref:purple", flags.VariationValue(flags.IntValue(0))),
 		flags.UpdateDefaultVariation(flags.BoolValue(true), flags.BoolValue(false)),
 		flags.UpdateDefaultVariation(value(t, "null"), flags.StringValue("grey")),
-		flags.AddCustomProperties("tracker", "Bug tracker", "LAB-12", ""),
-		flags.ReplaceCustomProperties("tracker", "Bug tracker", "LAB-13"),
-		flags.ReplaceCustomProperties("tracker", ""),
+		flags.AddCustomProperties(flags.CustomProperty{Key: "tracker", Name: "Bug tracker", Values: []string{"LAB-12", ""}}),
+		flags.ReplaceCustomProperties(flags.CustomProperty{Key: "tracker", Name: "Bug tracker", Values: []string{"LAB-13"}}),
+		flags.ReplaceCustomProperties(flags.CustomProperty{Key: "tracker"}),
 		flags.RemoveCustomProperties("tracker", "LAB-12"),
 		flags.AddTags("autumn", "lab"),
 		flags.RemoveTags("autumn"),
@@ -165,17 +167,18 @@ func TestConstructorsKeepNothingThatTheCallerCanChange(t *testing.T) {
 	rules := []flags.Rule{{Clauses: clauses, Serve: serve}}
 	targets := []flags.Targets{{VariationID: "v", Values: texts}}
 	prerequisites := []flags.Prerequisite{{Key: "k", VariationID: "v"}}
+	property := flags.CustomProperty{Key: "k", Name: "n", Values: texts}
 	require.Equal(t, "b", weights[0].VariationID, "nothing of the caller's is sorted")
 
 	list := []flags.Instruction{
-		flags.AddTargets("", "v", texts...), flags.RemoveTargets("", "v", texts...),
+		flags.AddTargets(targets[0]), flags.RemoveTargets(targets[0]),
 		flags.AddUserTargets("v", texts...), flags.RemoveUserTargets("v", texts...),
 		flags.ReplaceTargets(targets...), flags.ReplaceUserTargets(targets...),
 		flags.AddRule(rules[0], ""), flags.ReplaceRules(rules...), flags.ReorderRules(texts...),
 		flags.AddClauses("r", clauses...), flags.RemoveClauses("r", texts...), flags.UpdateClause("r", "c", clauses[0]),
 		flags.AddValuesToClause("r", "c", values...), flags.RemoveValuesFromClause("r", "c", values...),
 		flags.UpdateFallthroughVariationOrRollout(serve), flags.ReplacePrerequisites(prerequisites...),
-		flags.AddCustomProperties("k", "n", texts...), flags.ReplaceCustomProperties("k", "n", texts...),
+		flags.AddCustomProperties(property), flags.ReplaceCustomProperties(property),
 		flags.RemoveCustomProperties("k", texts...), flags.AddTags(texts...), flags.RemoveTags(texts...),
 	}
 	var before []string
@@ -240,8 +243,8 @@ func invalid(t testing.TB) map[string]flags.Instruction {
 		"zero with id":             flags.Instruction{}.WithID("x"),
 		"empty variation":          flags.UpdateOffVariation(""),
 		"bad reference":            flags.UpdateOffVariation("ref:"),
-		"empty target":             flags.AddTargets("", "v", "a", ""),
-		"empty everything":         flags.AddTargets("", ""),
+		"empty target":             flags.AddTargets(flags.Targets{VariationID: "v", Values: []string{"a", ""}}),
+		"empty everything":         flags.AddTargets(flags.Targets{}),
 		"too many":                 flags.AddTags(many...),
 		"zero serve":               flags.UpdateFallthroughVariationOrRollout(flags.Serve{}),
 		"empty serve":              flags.UpdateFallthroughVariationOrRollout(flags.ServeVariation("")),
@@ -267,27 +270,34 @@ func invalid(t testing.TB) map[string]flags.Instruction {
 		"reference twice": flags.ReplaceRules(
 			flags.Rule{Serve: flags.ServeVariation("v"), Ref: "a", Clauses: []flags.Clause{{Attribute: "a", Op: in, Ref: "a"}}},
 			flags.Rule{Serve: flags.ServeVariation("v"), Ref: "b", Clauses: []flags.Clause{{Attribute: "a", Op: in, Ref: "b"}, {Attribute: "a", Op: in, Ref: ""}}}),
-		"zero targets":        flags.ReplaceTargets(flags.Targets{}),
-		"user targets":        flags.ReplaceUserTargets(flags.Targets{ContextKind: "user", VariationID: "v", Values: []string{""}}),
-		"zero prerequisite":   flags.ReplacePrerequisites(flags.Prerequisite{}, flags.Prerequisite{Key: "a/b", VariationID: "v"}),
-		"bad key":             flags.AddPrerequisite("a b", "v"),
-		"no value":            flags.AddVariation(flags.Variation{}),
-		"null value":          flags.AddVariation(flags.Variation{Value: null, Ref: "/"}),
-		"no change":           flags.UpdateVariation("v"),
-		"null change":         flags.UpdateVariation("", flags.VariationValue(null)),
-		"no defaults":         flags.UpdateDefaultVariation(flags.Value{}, null),
-		"no name":             flags.UpdateName(""),
-		"no member":           flags.UpdateMaintainerMember(""),
-		"availability":        flags.TurnOnClientSideAvailability(""),
-		"another":             flags.TurnOffClientSideAvailability("usingmobilekey"),
-		"too long":            flags.UpdateName(strings.Repeat("x", strictjson.MaxString+1)),
-		"too long value":      flags.AddVariation(flags.Variation{Value: flags.StringValue(strings.Repeat("x", strictjson.MaxString+1))}),
-		"too long written":    flags.AddVariation(flags.Variation{Value: flags.StringValue(strings.Repeat("<\u2028\n", strictjson.MaxString/5+1))}),
-		"too deep":            flags.AddVariation(flags.Variation{Value: value(t, strings.Repeat("[", 59)+strings.Repeat("]", 59))}),
-		"too deep in clause":  flags.AddValuesToClause("r", "c", value(t, strings.Repeat("[", 58)+strings.Repeat("]", 58))),
-		"too long and many":   flags.AddTags(strings.Repeat("<", 60_000), strings.Repeat("<", 60_000), strings.Repeat("<", 60_000)),
-		"long id":             flags.TurnFlagOn().WithID(strings.Repeat("x", 257)),
-		"more than a hundred": flags.AddTags(make([]string, 150)...),
+		"zero targets":                flags.ReplaceTargets(flags.Targets{}),
+		"user targets":                flags.ReplaceUserTargets(flags.Targets{ContextKind: "user", VariationID: "v", Values: []string{""}}),
+		"zero prerequisite":           flags.ReplacePrerequisites(flags.Prerequisite{}, flags.Prerequisite{Key: "a/b", VariationID: "v"}),
+		"bad key":                     flags.AddPrerequisite("a b", "v"),
+		"reference into another flag": flags.AddPrerequisite("k", "ref:v"),
+		"references into other flags": flags.ReplacePrerequisites(flags.Prerequisite{Key: "k", VariationID: "ref:"}, flags.Prerequisite{Key: "l", VariationID: "ref:v"}),
+		"segments without keys": flags.ReplaceRules(flags.Rule{Serve: flags.ServeVariation("v"), Clauses: []flags.Clause{{
+			Op: flags.OpSegmentMatch, Values: []flags.Value{flags.IntValue(1), flags.StringValue(""), null, {}, value(t, "[]"), flags.StringValue("s")},
+		}}}),
+		"a segment without key": flags.UpdateClause("r", "c", flags.Clause{Op: flags.OpSegmentMatch, Ref: "/", Values: flags.StringValues("")}),
+		"no choice in rules":    flags.ReplaceRules(flags.Rule{Clauses: []flags.Clause{{Op: flags.OpSegmentMatch, Values: []flags.Value{{}}}}}),
+		"no value":              flags.AddVariation(flags.Variation{}),
+		"null value":            flags.AddVariation(flags.Variation{Value: null, Ref: "/"}),
+		"no change":             flags.UpdateVariation("v"),
+		"null change":           flags.UpdateVariation("", flags.VariationValue(null)),
+		"no defaults":           flags.UpdateDefaultVariation(flags.Value{}, null),
+		"no name":               flags.UpdateName(""),
+		"no member":             flags.UpdateMaintainerMember(""),
+		"availability":          flags.TurnOnClientSideAvailability(""),
+		"another":               flags.TurnOffClientSideAvailability("usingmobilekey"),
+		"too long":              flags.UpdateName(strings.Repeat("x", strictjson.MaxString+1)),
+		"too long value":        flags.AddVariation(flags.Variation{Value: flags.StringValue(strings.Repeat("x", strictjson.MaxString+1))}),
+		"too long written":      flags.AddVariation(flags.Variation{Value: flags.StringValue(strings.Repeat("<\u2028\n", strictjson.MaxString/5+1))}),
+		"too deep":              flags.AddVariation(flags.Variation{Value: value(t, strings.Repeat("[", 59)+strings.Repeat("]", 59))}),
+		"too deep in clause":    flags.AddValuesToClause("r", "c", value(t, strings.Repeat("[", 58)+strings.Repeat("]", 58))),
+		"too long and many":     flags.AddTags(strings.Repeat("<", 60_000), strings.Repeat("<", 60_000), strings.Repeat("<", 60_000)),
+		"long id":               flags.TurnFlagOn().WithID(strings.Repeat("x", 257)),
+		"more than a hundred":   flags.AddTags(make([]string, 150)...),
 	}
 }
 
@@ -312,6 +322,26 @@ func TestValidateFindsWhatDecodingFinds(t *testing.T) {
 	}
 }
 
+// TestValidateReportsAnErrorExactlyWhenDecodingDoes holds that where codes and
+// pointers may differ, the judgement does not.
+func TestValidateReportsAnErrorExactlyWhenDecodingDoes(t *testing.T) {
+	long := strings.Repeat("x", strictjson.MaxString+1)
+	id := flags.Weight{VariationID: long, Weight: flags.FullWeight}
+	for name, in := range map[string]flags.Instruction{
+		"value too deep for a document": flags.AddVariation(flags.Variation{Value: value(t, strings.Repeat("[", 64)+strings.Repeat("]", 64))}),
+		"long operator":                 flags.UpdateClause("r", "c", flags.Clause{Attribute: "a", Op: flags.Operator(long)}),
+		"long context kind of users":    flags.ReplaceUserTargets(flags.Targets{ContextKind: long, VariationID: "v"}),
+		"long variation twice":          flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{Weights: []flags.Weight{id, id}})),
+		"id in members, no string":      flags.HostInstruction("x", value(t, `{"_id":7}`)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Error(t, in.Validate().Err())
+			_, problems := flags.DecodeInstruction(in.AppendJSON(nil), flags.HostKinds("x"))
+			require.Error(t, problems.Err())
+		})
+	}
+}
+
 func TestValidateRefusesWhatNoDocumentCanSay(t *testing.T) {
 	hostile := flags.StringValue("a\x00")
 	for name, test := range map[string]struct {
@@ -330,9 +360,9 @@ func TestValidateRefusesWhatNoDocumentCanSay(t *testing.T) {
 		"weights":              {flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{Weights: []flags.Weight{{"a\xff", 100_000}}, BucketBy: "\x00", ContextKind: "\xff"})), []string{"malformed /rolloutWeights/a\uFFFD", "malformed /rolloutBucketBy", "malformed /rolloutContextKind"}},
 		"members no object":    {flags.HostInstruction("x", flags.IntValue(1)), []string{"wrong_type "}},
 		"members null":         {flags.HostInstruction("x", value(t, "null")), []string{"wrong_type "}},
-		"members with id":      {flags.HostInstruction("x", value(t, `{"a":1,"_id":"y","kind":"z"}`)), []string{"duplicate /_id", "duplicate /kind"}},
+		"members with id":      {flags.HostInstruction("x", value(t, `{"a":1,"_id":"y","kind":"z"}`)), []string{"duplicate /kind", "duplicate /_id"}},
 		"members too deep":     {flags.HostInstruction("x", value(t, `{"a":`+strings.Repeat("[", 59)+strings.Repeat("]", 59)+`}`)), []string{"too_large /a"}},
-		"members string":       {flags.HostInstruction("x", hostile), []string{"wrong_type "}},
+		"members string":       {flags.HostInstruction("x", hostile), []string{"wrong_type ", "syntax "}},
 		"members of all sorts": {flags.HostInstruction("x", value(t, `{"a":[null,{"kind":1}],"":2}`)), []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,17 +1,20 @@
 package flags
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
-// Validate judges the instruction by the rules that reading keeps to, and
-// returns the same problems as decoding its JSON does, with pointers relative
-// to the instruction. Nil says that it is valid: its JSON can then be read, and
-// gives an equal instruction. Beyond that it refuses what no JSON can say, such
-// as text that is not UTF-8.
+// Validate judges the instruction by the rules that reading keeps to, with
+// pointers relative to the instruction. It reports an error exactly when
+// decoding its JSON does; what is wrong is told by the same codes and pointers,
+// except where a text is too long or a value too deep for any document. Nil
+// says that it is valid: its JSON can then be read, and gives an equal
+// instruction. Beyond that it refuses what its JSON cannot say: text that is
+// not UTF-8, and members of a host's instruction that are called _id or kind.
 func (in Instruction) Validate() Problems {
 	var c checker
 	if in.id != "" {
@@ -21,8 +24,8 @@ func (in Instruction) Validate() Problems {
 	}
 	switch {
 	case in.row == nil:
-		c.missing("kind")
-	case in.row.host:
+		c.missing("kind", messageMissing)
+	case in.isHost():
 		c.host(in)
 	default:
 		c.known(in)
@@ -30,7 +33,10 @@ func (in Instruction) Validate() Problems {
 	if c.size > strictjson.MaxDocument && len(c.problems) == 0 {
 		c.report(in.sizeDefect())
 	}
-	return c.problems
+	if len(c.problems) < 2 {
+		return c.problems
+	}
+	return c.problems.InOrder(in.AppendJSON(nil))
 }
 
 // checker judges one instruction that was built in Go.
@@ -48,9 +54,9 @@ func (c *checker) report(code Code, message string) {
 }
 
 // missing reports that the current object lacks a member.
-func (c *checker) missing(name string) {
+func (c *checker) missing(name, message string) {
 	c.at.push(name)
-	c.report(CodeRequired, messageMissing)
+	c.report(CodeRequired, message)
 	c.at.pop()
 }
 
@@ -72,41 +78,36 @@ func (c *checker) id(id string) {
 }
 
 func (c *checker) host(in Instruction) {
-	c.size += 6*len(in.row.name) + 16
-	if code, message := hostKindDefect(string(in.row.name)); code != "" {
+	h := in.args[0].(host)
+	c.size += 6*len(h.kind) + len(h.members.text) + 16
+	if code, message := hostKindDefect(string(h.kind)); code != "" {
 		c.at.push("kind")
 		c.report(code, message)
 		c.at.pop()
 	}
-	members := Value(in.args[0].(host))
-	c.size += len(members.text)
-	c.problems.AddAll("", membersProblems(members))
+	c.problems.AddAll("", membersProblems(h.members))
 }
 
 // membersProblems returns what is wrong with the members of an instruction of a
 // host's kind. Pointers are relative to the instruction.
 func membersProblems(members Value) Problems {
-	var problems Problems
-	d := strictjson.NewDecoder([]byte(members.text), problems.Report)
-	if !d.BeginObject() {
-		return problems
-	}
-	for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
-		if name == "_id" || name == "kind" {
-			d.Report(strictjson.CodeDuplicate, "stands in the instruction already; leave it out of the members")
+	return readDocument([]byte(members.text), func(d *strictjson.Decoder, _ *Problems) {
+		if !d.BeginObject() {
+			return
 		}
-		v, ok := readValue(d)
-		if !ok {
-			continue
+		for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
+			if slices.Contains(commonMembers, name) {
+				d.Report(strictjson.CodeDuplicate, "stands in the instruction already; leave it out of the members")
+			}
+			v, ok := readValue(d)
+			if !ok {
+				continue
+			}
+			if code, message := depthDefect(v, 1); code != "" {
+				d.Report(string(code), message)
+			}
 		}
-		if code, message := depthDefect(v, 1); code != "" {
-			d.Report(string(code), message)
-		}
-	}
-	if err := d.Err(); err != nil {
-		problems.Report(err.Pointer, err.Code, err.Message)
-	}
-	return problems
+	})
 }
 
 func (c *checker) known(in Instruction) {
@@ -136,7 +137,7 @@ func (c *checker) known(in Instruction) {
 		case p.shape == serveShape:
 			c.serve(in.args[i].(Serve))
 		case row.lacks(i, given):
-			c.missing(p.name)
+			c.missing(p.name, row.missing(i))
 		}
 	}
 }
@@ -149,9 +150,9 @@ func (c *checker) arg(p *param, a arg) {
 	case texts:
 		c.texts(a, p.form)
 	case free:
-		c.value(Value(a))
+		c.value(Value(a), false)
 	case frees:
-		c.values(a)
+		c.values(a, false)
 	case oneClause:
 		c.clause((*Clause)(&a))
 	case clauses:
@@ -205,7 +206,9 @@ func (c *checker) text(s string, f form) {
 	c.size += 6*len(s) + 24
 	code, message := textDefect(s)
 	if code == "" {
-		code, message = f.defect(s)
+		if code = f.judge(s); code != "" {
+			message = f.message(s)
+		}
 	}
 	if code == "" && f == refText && c.refs.add(s) {
 		code, message = CodeDuplicate, messageRefTwice
@@ -222,17 +225,17 @@ func (c *checker) texts(list []string, f form) {
 	c.endList(len(list))
 }
 
-// value judges a value. The steps that lead to it are the arrays and objects
-// around it.
-func (c *checker) value(v Value) {
+// value judges a value, which may be to name a segment. The steps that lead to
+// it are the arrays and objects around it.
+func (c *checker) value(v Value, segment bool) {
 	c.size += len(v.text) + 8
-	c.report(valueDefect(v, c.at.depth))
+	c.report(valueDefect(v, c.at.depth, segment))
 }
 
-func (c *checker) values(list []Value) {
+func (c *checker) values(list []Value, segments bool) {
 	for i := range c.list(len(list)) {
 		c.at.pushIndex(i)
-		c.value(list[i])
+		c.value(list[i], segments)
 		c.at.pop()
 	}
 	c.endList(len(list))

@@ -18,7 +18,8 @@ type Clause struct {
 	Op        Operator
 	Negate    bool // the clause matches when no value does
 	// Values are what the attribute is compared with, at most 10,000 and none
-	// of them null; the keys of segments for OpSegmentMatch.
+	// of them null; for OpSegmentMatch the keys of segments, strings that are
+	// not empty.
 	Values []Value
 	// Ref is a name by which later instructions can refer to the clause, 1 to
 	// 256 letters, digits, dots, underscores and hyphens; "" is none.
@@ -108,7 +109,7 @@ func (cl *Clause) say(dst []byte) []byte {
 	}
 	switch {
 	case cl.Op != OpSegmentMatch:
-		dst = append(append(dst, shorten(cl.Attribute)...), ' ')
+		dst = append(sayText(dst, cl.Attribute), ' ')
 	case cl.ContextKind == "":
 		dst = append(dst, "context "...)
 	}
@@ -209,6 +210,7 @@ func (r *reader) clause(above int) Clause {
 	if !d.BeginObject() {
 		return cl
 	}
+	op, _ := d.Peek("op")
 	var attributeNull, attributeGiven, attributeRead bool
 	var opGiven, opBad, valuesGiven bool
 	for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
@@ -229,7 +231,7 @@ func (r *reader) clause(above int) Clause {
 			cl.Negate = r.flag()
 		case "values":
 			valuesGiven = true
-			cl.Values = r.values(above + 1)
+			cl.Values = r.values(above+1, Operator(op) == OpSegmentMatch)
 		case "ref":
 			if !d.Null() {
 				cl.Ref = r.text(refText)
@@ -238,24 +240,21 @@ func (r *reader) clause(above int) Clause {
 			d.UnknownMember(name, clauseMembers...)
 		}
 	}
-	if d.Err() != nil {
-		return cl
-	}
 	if cl.Attribute == "" && !opBad && cl.Op != OpSegmentMatch {
-		switch pointer := d.PointerTo("attribute"); {
+		switch {
 		case attributeNull:
-			r.problems.Errorf(pointer, CodeWrongType, messageNull)
+			d.ReportMember("attribute", string(CodeWrongType), messageNull)
 		case !attributeGiven:
-			r.missing("attribute")
+			r.missing("attribute", messageMissing)
 		case attributeRead:
-			r.problems.Errorf(pointer, CodeMalformed, messageEmpty)
+			d.ReportMember("attribute", string(CodeMalformed), messageEmpty)
 		}
 	}
 	if !opGiven {
-		r.missing("op")
+		r.missing("op", messageMissing)
 	}
 	if !valuesGiven {
-		r.missing("values")
+		r.missing("values", messageMissing)
 	}
 	return cl
 }
@@ -266,21 +265,23 @@ func (r *reader) operator() (_ Operator, bad bool) {
 	if !ok {
 		return "", true
 	}
-	code, message := operatorDefect(Operator(s))
-	r.report(code, message)
-	return Operator(s), code != ""
+	op := Operator(s)
+	if bad = !op.isKnown(); bad {
+		r.d.ReportFunc(string(CodeUnknownKind), op.unknown)
+	}
+	return op, bad
 }
 
-func operatorDefect(op Operator) (Code, string) {
-	if !slices.Contains(operators, op) {
-		return CodeUnknownKind, strictjson.Quote(string(op)) + " is no operator" + meant(string(op), operators)
-	}
-	return "", ""
+func (op Operator) isKnown() bool { return slices.Contains(operators, op) }
+
+// unknown says that there is no such operator.
+func (op Operator) unknown() string {
+	return strictjson.Quote(string(op)) + " is no operator" + meant(string(op), operators)
 }
 
 // clauses reads a list of clauses; above counts the list.
 func (r *reader) clauses(above int) []Clause {
-	return readList(r, []Clause(nil), func() Clause { return r.clause(above + 1) })
+	return readList(r, 0, func() Clause { return r.clause(above + 1) })
 }
 
 func (c *checker) clause(cl *Clause) {
@@ -291,20 +292,20 @@ func (c *checker) clause(cl *Clause) {
 	if cl.Op != "" {
 		c.at.push("op")
 		c.size += len(cl.Op) * 6
-		code, message := operatorDefect(cl.Op)
-		c.report(code, message)
-		opBad = code != ""
+		if opBad = !cl.Op.isKnown(); opBad {
+			c.report(CodeUnknownKind, cl.Op.unknown())
+		}
 		c.at.pop()
 	}
 	c.at.push("values")
-	c.values(cl.Values)
+	c.values(cl.Values, cl.Op == OpSegmentMatch)
 	c.at.pop()
 	c.optional("ref", cl.Ref, refText)
 	if cl.Attribute == "" && !opBad && cl.Op != OpSegmentMatch {
-		c.missing("attribute")
+		c.missing("attribute", messageMissing)
 	}
 	if cl.Op == "" {
-		c.missing("op")
+		c.missing("op", messageMissing)
 	}
 }
 

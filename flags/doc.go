@@ -22,13 +22,16 @@
 //
 // A rule, a clause or a variation that an instruction adds may get a name, its
 // Ref. Later instructions say "ref:" and that name where the id of one stands.
+// A prerequisite cannot: its variation is one of another flag.
 //
 // # Limits
 //
 // Input is read as if from an adversary. Names match byte for byte; unknown,
-// repeated and missing members are errors; integers are plain digits. Lists
-// have at most 10,000 entries, strings 64 KiB, an instruction 1 MiB. Arrays and
-// objects in a free [Value] may be nested as deep as a template, which nests 64
-// deep at most, leaves room for. All that is wrong is told at once, as
-// [Problems].
+// repeated and missing members are errors; integers are plain digits. A list
+// inside an instruction has at most 10,000 entries, a string 64 KiB, an
+// instruction 1 MiB; how many instructions stand in the array that
+// [DecodeInstructions] reads is limited by the 1 MiB of its document only.
+// Arrays and objects in a free [Value] may be nested as deep as a template,
+// which nests 64 deep at most, leaves room for. All that is wrong is told at
+// once, as [Problems].
 package flags

@@ -20,7 +20,7 @@ import (
 type Instruction struct {
 	row  *kind
 	id   string
-	args []arg // one for each of row.params; for a host's kind its members
+	args []arg // one for each of row.params; for a host's kind a host
 }
 
 // build returns an instruction. The arguments follow row.params.
@@ -48,8 +48,11 @@ func (in Instruction) IsZero() bool { return in.row == nil && in.id == "" && in.
 
 // Kind returns the kind, "" for the zero Instruction.
 func (in Instruction) Kind() Kind {
-	if in.row == nil {
+	switch {
+	case in.row == nil:
 		return ""
+	case in.isHost():
+		return in.args[0].(host).kind
 	}
 	return in.row.name
 }
@@ -102,7 +105,7 @@ func (in Instruction) Writes() []Field {
 // Equal reports whether two instructions have the same kind, identifier and
 // arguments.
 func (in Instruction) Equal(other Instruction) bool {
-	if in.Kind() != other.Kind() || in.isHost() != other.isHost() || in.id != other.id {
+	if in.row != other.row || in.id != other.id {
 		return false
 	}
 	return slices.EqualFunc(in.args, other.args, func(a, b arg) bool {
@@ -110,7 +113,7 @@ func (in Instruction) Equal(other Instruction) bool {
 	})
 }
 
-func (in Instruction) isHost() bool { return in.row != nil && in.row.host }
+func (in Instruction) isHost() bool { return in.row == &hostRow }
 
 // AppendJSON appends the instruction in its canonical form: _id if it has one,
 // kind, then the parameters in a fixed order. It needs no memory besides dst.
@@ -120,12 +123,12 @@ func (in Instruction) AppendJSON(dst []byte) []byte {
 		dst = strictjson.AppendString(append(dst, `,"_id":`...), in.id)
 	}
 	if in.row != nil {
-		dst = strictjson.AppendString(append(dst, `,"kind":`...), string(in.row.name))
+		dst = strictjson.AppendString(append(dst, `,"kind":`...), string(in.Kind()))
 	}
 	for i, a := range in.args {
 		switch {
 		case a == nil:
-		case in.row.host || in.row.params[i].shape == serveShape:
+		case in.isHost() || in.row.params[i].shape == serveShape:
 			dst = a.appendJSON(dst)
 		default:
 			dst = a.appendJSON(appendName(dst, in.row.params[i].name))
@@ -161,13 +164,30 @@ func closeObject(dst []byte, start int) []byte {
 // MarshalJSON returns the same bytes as [Instruction.AppendJSON].
 func (in Instruction) MarshalJSON() ([]byte, error) { return in.AppendJSON(nil), nil }
 
+// UnmarshalJSON reads the instruction as [DecodeInstruction] does without
+// options. Null is an error, as it is everywhere in place of an instruction. An
+// error is a [*ProblemsError], and leaves the instruction as it was; warnings
+// alone are dropped.
+func (in *Instruction) UnmarshalJSON(document []byte) error {
+	read, problems := DecodeInstruction(document)
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	*in = read
+	return nil
+}
+
 // String says in plain words what the instruction does, for people who never
 // saw its JSON: "turn targeting on". Texts of the instruction's author stand
-// in it as they are, except that long ones are cut; whoever prints the sentence
-// escapes it.
+// in it as they are, except that long ones are cut and that UUIDs are cut to
+// their first digits, those that begin with a time to their first and last;
+// whoever prints the sentence escapes it.
 func (in Instruction) String() string {
-	if in.row == nil {
+	switch {
+	case in.row == nil:
 		return "do nothing"
+	case in.isHost():
+		return string(in.args[0].say([]byte("do what the host calls "), nil))
 	}
 	return string(in.sentence(nil, in.row.says))
 }
@@ -287,8 +307,9 @@ func DecodeInstructions(document []byte, options ...DecodeOption) ([]Instruction
 			return
 		}
 		for d.NextElement() {
-			in, _ := readSized(d, problems, how, len(document))
-			list = append(list, in)
+			if in, _ := readSized(d, problems, how, len(document)); d.Reports() == 0 {
+				list = append(list, in)
+			}
 		}
 	})
 	if problems.Err() != nil {
@@ -303,13 +324,24 @@ func decode(document []byte, options []DecodeOption, read func(*strictjson.Decod
 	if problems != nil {
 		return problems
 	}
+	return readDocument(document, func(d *strictjson.Decoder, problems *Problems) { read(d, problems, how) })
+}
+
+// readDocument reads a whole document and returns what is wrong with it, in
+// document order.
+func readDocument(document []byte, read func(*strictjson.Decoder, *Problems)) Problems {
+	var problems Problems
 	d := strictjson.NewDecoder(document, problems.Report)
-	read(d, &problems, how)
+	d.TellUntil(problems.Full)
+	read(d, &problems)
 	d.End()
 	if err := d.Err(); err != nil {
 		problems.Report(err.Pointer, err.Code, err.Message)
 	}
-	return problems
+	if untold := d.Untold(); untold > 0 {
+		problems.Add(Problem{Severity: SeverityError, Omitted: untold})
+	}
+	return problems.InOrder(document)
 }
 
 // readSized reads an instruction whose canonical form must be no document too
@@ -333,25 +365,24 @@ func (in Instruction) sizeDefect() (Code, string) {
 	return "", ""
 }
 
-// hostKind makes the row of a kind that a host defines.
-func hostKind(name string) *kind {
-	return &kind{name: Kind(name), says: "do what the host calls " + strings.NewReplacer("{", "", "[", "").Replace(shorten(name)), host: true}
+// host is the only argument of a host's instruction.
+type host struct {
+	kind    Kind
+	members Value
 }
-
-// host is the only argument of a host's instruction: its members.
-type host Value
 
 // appendJSON appends the members, each with a comma before it.
 func (h host) appendJSON(dst []byte) []byte {
-	if len(h.text) <= len("{}") || h.text[0] != '{' {
+	text := h.members.text
+	if len(text) <= len("{}") || text[0] != '{' {
 		return dst
 	}
-	return append(append(dst, ','), h.text[1:len(h.text)-1]...)
+	return append(append(dst, ','), text[1:len(text)-1]...)
 }
 
 func (h host) equal(other arg) bool { o, ok := other.(host); return ok && o == h }
 
-func (h host) say(dst []byte, _ *param) []byte { return append(dst, shorten(h.text)...) }
+func (h host) say(dst []byte, _ *param) []byte { return sayText(dst, string(h.kind)) }
 
 // HostInstruction returns an instruction of a kind that the host program
 // defines. members is a JSON object of everything but _id and kind; the absent
@@ -360,7 +391,7 @@ func HostInstruction(kind string, members Value) Instruction {
 	if members.IsZero() {
 		members = Value{text: "{}", depth: 1}
 	}
-	return build(hostKind(kind), host(members))
+	return build(&hostRow, host{Kind(kind), members})
 }
 
 func hostKindDefect(name string) (Code, string) {

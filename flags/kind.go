@@ -2,6 +2,7 @@ package flags
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
@@ -70,7 +71,6 @@ type kind struct {
 	// parameter; what is in brackets is left out when one in it is absent, and
 	// "and" comes between such parts that stand side by side.
 	says string
-	host bool // defined by the host
 }
 
 // param is a column of a row: one parameter of a kind.
@@ -103,13 +103,19 @@ var table = []*kind{
 	&archiveFlag, &restoreFlag, &deleteFlag, &deprecateFlag, &restoreDeprecatedFlag,
 }
 
-var rows = func() map[string]*kind {
-	m := make(map[string]*kind, len(table))
+// rows has the row of each kind, and members the names that its instructions
+// may hold.
+var rows, members = func() (map[string]*kind, map[Kind][]string) {
+	rows, members := make(map[string]*kind, len(table)), make(map[Kind][]string, len(table))
 	for _, row := range table {
-		m[string(row.name)] = row
+		rows[string(row.name)], members[row.name] = row, row.members()
 	}
-	return m
+	return rows, members
 }()
+
+// hostRow is the row of all kinds that hosts define. Their instructions have
+// one argument, of type host.
+var hostRow kind
 
 // find returns the index of the parameter that a member belongs to, or -1.
 func (k *kind) find(member string) int {
@@ -145,9 +151,30 @@ func (k *kind) lacks(i int, given uint32) bool {
 	return true
 }
 
+// missing says that parameter i is missing.
+func (k *kind) missing(i int) string {
+	if !k.params[i].optional {
+		return messageMissing
+	}
+	names := k.choice()
+	last := len(names) - 1
+	return "give at least one of " + strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// choice returns the names of the parameters of which at least one must be
+// given.
+func (k *kind) choice() (names []string) {
+	for i := range k.params {
+		if k.some && k.params[i].optional {
+			names = append(names, k.params[i].name)
+		}
+	}
+	return names
+}
+
 // members returns the names that an instruction of this kind may hold.
 func (k *kind) members() []string {
-	names := []string{"_id", "kind"}
+	names := slices.Clone(commonMembers)
 	for i := range k.params {
 		p := &k.params[i]
 		switch {
@@ -179,6 +206,10 @@ type KindInfo struct {
 	// Members are the members of the instruction's JSON object besides _id and
 	// kind, in the order in which they are written.
 	Members []MemberInfo
+	// ExactlyOne are members of which one must stand and no other may, and
+	// AtLeastOne such of which one must stand at least. None of them is called
+	// Required. Where there is no such choice the list is nil.
+	ExactlyOne, AtLeastOne []string
 	// Reads and Writes are as in [Instruction.Reads] and [Instruction.Writes],
 	// FieldSegments included if any instruction of the kind reads it.
 	Reads, Writes []Field
@@ -194,9 +225,8 @@ type MemberInfo struct {
 	Name string
 	// Type says in words what stands there, such as "text" or "list of ids".
 	Type string
-	// Required says that every instruction of the kind has the member. Of
-	// variationId and rolloutWeights exactly one stands, where both are listed;
-	// neither of them is called required.
+	// Required says that every instruction of the kind has the member. See also
+	// ExactlyOne and AtLeastOne of [KindInfo].
 	Required bool
 	// Slots are the kinds of slots that the member can be or hold; none if
 	// nothing in it is specific to one flag.
@@ -211,7 +241,7 @@ func Describe(kind Kind) (KindInfo, bool) {
 		return KindInfo{}, false
 	}
 	info := KindInfo{
-		Kind: row.name, Scope: row.scope, Sentence: row.says,
+		Kind: row.name, Scope: row.scope, Sentence: row.says, AtLeastOne: row.choice(),
 		Reads: slices.Clone(row.reads), Writes: slices.Clone(row.writes),
 	}
 	for i := range row.params {
@@ -221,6 +251,7 @@ func Describe(kind Kind) (KindInfo, bool) {
 		}
 		switch {
 		case p.shape == serveShape:
+			info.ExactlyOne = []string{memberVariationID, memberWeights}
 			info.Members = append(info.Members,
 				MemberInfo{Name: memberVariationID, Type: "id", Slots: []SlotKind{SlotVariationID}},
 				MemberInfo{Name: memberWeights, Type: "weights", Slots: []SlotKind{SlotRolloutWeights}},
@@ -251,7 +282,7 @@ func (p *param) slots() []SlotKind {
 		return []SlotKind{SlotSegmentKeys}
 	case rulesShape:
 		return []SlotKind{SlotVariationID, SlotRolloutWeights, SlotSegmentKeys}
-	case targetsShape:
+	case targetsShape, userTargetsShape:
 		return []SlotKind{SlotVariationID, SlotTargetValues}
 	case prerequisitesShape:
 		return []SlotKind{SlotPrerequisiteKey, SlotPrerequisiteVariationID}
@@ -271,7 +302,7 @@ func (how *Reading) row(name string) *kind {
 		return row
 	}
 	if slices.Contains(how.HostKinds, name) && isHostKind(name) {
-		return hostKind(name)
+		return &hostRow
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ type Prerequisite struct {
 	// Key is the other flag's key: a letter or digit and then up to 255
 	// letters, digits, dots, underscores and hyphens.
 	Key         string
-	VariationID string // of a variation of the other flag
+	VariationID string // of a variation of the other flag; not a reference
 }
 
 func (p *Prerequisite) appendJSON(dst []byte) []byte {
@@ -35,7 +35,7 @@ func (a prerequisites) equal(other arg) bool {
 
 func (a prerequisites) say(dst []byte, _ *param) []byte {
 	return sayList(dst, len(a), " and ", func(dst []byte, i int) []byte {
-		dst = append(append(append(dst, "flag "...), shorten(a[i].Key)...), " serving variation "...)
+		dst = append(sayText(append(dst, "flag "...), a[i].Key), " serving variation "...)
 		return sayID(dst, a[i].VariationID)
 	})
 }
@@ -56,16 +56,16 @@ func (r *reader) prerequisite() Prerequisite {
 			p.Key = r.text(keyText)
 		case memberVariationID:
 			variationGiven = true
-			p.VariationID = r.text(idText)
+			p.VariationID = r.text(otherIDText)
 		default:
 			d.UnknownMember(name, prerequisiteMembers...)
 		}
 	}
 	if !keyGiven {
-		r.missing("key")
+		r.missing("key", messageMissing)
 	}
 	if !variationGiven {
-		r.missing(memberVariationID)
+		r.missing(memberVariationID, messageMissing)
 	}
 	return p
 }
@@ -73,12 +73,12 @@ func (r *reader) prerequisite() Prerequisite {
 func (c *checker) prerequisite(p *Prerequisite) {
 	c.size += 32
 	c.member("key", p.Key, keyText)
-	c.member(memberVariationID, p.VariationID, idText)
+	c.member(memberVariationID, p.VariationID, otherIDText)
 }
 
 var (
 	paramPrerequisiteKey         = param{name: "key", shape: textShape, form: keyText, slot: SlotPrerequisiteKey}
-	paramPrerequisiteVariationID = param{name: memberVariationID, shape: textShape, form: idText, slot: SlotPrerequisiteVariationID}
+	paramPrerequisiteVariationID = param{name: memberVariationID, shape: textShape, form: otherIDText, slot: SlotPrerequisiteVariationID}
 )
 
 var addPrerequisite = kind{

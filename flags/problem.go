@@ -1,9 +1,15 @@
 package flags
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/flagstage/flagstage/internal/escape"
+	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
 // The sentinel errors that floors above share. Their texts are the codes that
@@ -61,8 +67,9 @@ type Problem struct {
 }
 
 // String returns the problem in one line: "/key: must not be empty [malformed]".
+// Control characters, and others that would not show, are escaped.
 func (p Problem) String() string {
-	return fmt.Sprintf("%s: %s [%s]", p.Pointer, p.Message, p.Code)
+	return escape.Terminal(p.Pointer + ": " + p.Message + " [" + string(p.Code) + "]")
 }
 
 // MaxProblems is how many problems of one input are told in full.
@@ -93,7 +100,7 @@ func (ps *Problems) Add(p Problem) {
 		told = append(told, p)
 	} else {
 		rest.Omitted += max(1, p.Omitted)
-		rest.Message = fmt.Sprintf("%d more problems are not listed; mend these and look again", rest.Omitted)
+		rest.Message = strconv.Itoa(rest.Omitted) + " more problems are not listed; mend these and look again"
 		if p.Severity == SeverityError {
 			rest.Severity = SeverityError
 		}
@@ -102,6 +109,46 @@ func (ps *Problems) Add(p Problem) {
 		told = append(told, rest)
 	}
 	*ps = told
+}
+
+// Full reports whether there are as many errors as are told in full: a further
+// error, like a warning, is only counted. Who makes problems can then spare the
+// pointer and the message, and at the end add all that it spared at once, as a
+// [Problem] with their number in Omitted.
+func (ps *Problems) Full() bool {
+	told := *ps
+	if len(told) < MaxProblems {
+		return false
+	}
+	return !slices.ContainsFunc(told[:MaxProblems], func(p Problem) bool { return p.Severity != SeverityError })
+}
+
+// InOrder returns the problems in the order in which one who reads the document
+// meets what they point to: a missing member at the end of its object, and of
+// problems of one value first the one that was added first. What is left out
+// stays last. A list longer than Add makes it is cut as Add does.
+func (ps Problems) InOrder(document []byte) Problems {
+	if len(ps) < 2 {
+		return ps
+	}
+	pointers := make([]string, len(ps))
+	for i, p := range ps {
+		pointers[i] = p.Pointer
+	}
+	offsets := strictjson.Offsets(document, pointers)
+	order := make([]int, len(ps))
+	for i := range order {
+		order[i] = i
+		if ps[i].Omitted > 0 {
+			offsets[i] = len(document) + 1
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(offsets[a], offsets[b]) })
+	var list Problems
+	for _, i := range order {
+		list.Add(ps[i])
+	}
+	return list
 }
 
 // count returns how many problems there are, those left out included.

@@ -2,6 +2,14 @@ package flags
 
 import "slices"
 
+// CustomProperty is a property of the flag that people define, such as the
+// issues of a bug tracker that concern it.
+type CustomProperty struct {
+	Key    string   // not empty
+	Name   string   // for people
+	Values []string // at most 10,000
+}
+
 var (
 	paramPropertyKey    = param{name: "key", shape: textShape, form: someText}
 	paramPropertyValues = param{name: "values", shape: textsShape, form: anyText}
@@ -22,10 +30,9 @@ var addCustomProperties = kind{
 }
 
 // AddCustomProperties adds values to a custom property of the flag, which is
-// made if it does not exist. name is for people. At most 10,000 values are
-// allowed.
-func AddCustomProperties(key, name string, values ...string) Instruction {
-	return build(&addCustomProperties, text(key), text(name), texts(slices.Clone(values)))
+// made if it does not exist. The name must be given.
+func AddCustomProperties(p CustomProperty) Instruction {
+	return build(&addCustomProperties, text(p.Key), text(p.Name), texts(slices.Clone(p.Values)))
 }
 
 var replaceCustomProperties = kind{
@@ -41,10 +48,10 @@ var replaceCustomProperties = kind{
 	says:   `set the custom property {key}[ ("{name}")] to {values}`,
 }
 
-// ReplaceCustomProperties replaces the values of a custom property of the flag.
-// name is for people; "" leaves it as it is. At most 10,000 values are allowed.
-func ReplaceCustomProperties(key, name string, values ...string) Instruction {
-	return build(&replaceCustomProperties, text(key), unlessEmpty(name), texts(slices.Clone(values)))
+// ReplaceCustomProperties replaces the values of a custom property of the flag,
+// and its name unless that is empty.
+func ReplaceCustomProperties(p CustomProperty) Instruction {
+	return build(&replaceCustomProperties, text(p.Key), unlessEmpty(p.Name), texts(slices.Clone(p.Values)))
 }
 
 var removeCustomProperties = kind{

@@ -13,7 +13,8 @@ import (
 )
 
 var (
-	someID    = rapid.OneOf(rapid.StringMatching(`[a-f0-9]{8}-[a-f0-9]{4}`), rapid.StringMatching(`ref:[A-Za-z0-9._-]{1,12}`), rapid.StringMatching(`[a-q/~"<é\n]{1,6}`))
+	plainID   = rapid.OneOf(rapid.StringMatching(`[a-f0-9]{8}-[a-f0-9]{4}`), rapid.StringMatching(`[a-q/~"<é\n]{1,6}`))
+	someID    = rapid.OneOf(plainID, rapid.StringMatching(`ref:[A-Za-z0-9._-]{1,12}`))
 	someKey   = rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9._-]{0,12}`)
 	someText  = rapid.StringMatching(`[a-z <>&"\\\n\t\x{7f}é\x{2028}\x{fffd}𝄞{}\[\]]{0,10}`)
 	fullText  = rapid.StringMatching(`[a-z <>&"\\\n\t\x{7f}é\x{2028}\x{fffd}𝄞{}\[\]]{1,10}`)
@@ -79,8 +80,11 @@ func (r *refs) clause(t *rapid.T) flags.Clause {
 		Values:      rapid.SliceOfN(someValue, 0, 3).Draw(t, "values"),
 		Ref:         r.draw(t),
 	}
-	if clause.Op == flags.OpSegmentMatch && rapid.Bool().Draw(t, "no attribute") {
-		clause.Attribute = ""
+	if clause.Op == flags.OpSegmentMatch {
+		clause.Values = flags.StringValues(texts(t)...)
+		if rapid.Bool().Draw(t, "no attribute") {
+			clause.Attribute = ""
+		}
 	}
 	return clause
 }
@@ -104,6 +108,7 @@ func drawTargets(t *rapid.T, users bool) []flags.Targets {
 }
 
 func id(t *rapid.T) string            { return someID.Draw(t, "id") }
+func plain(t *rapid.T) string         { return plainID.Draw(t, "id, no reference") }
 func texts(t *rapid.T) []string       { return someTexts.Draw(t, "texts") }
 func values(t *rapid.T) []flags.Value { return rapid.SliceOfN(someValue, 0, 4).Draw(t, "values") }
 func full(t *rapid.T) string          { return fullText.Draw(t, "text") }
@@ -112,15 +117,21 @@ func key(t *rapid.T) string           { return someKey.Draw(t, "key") }
 func yes(t *rapid.T) bool             { return rapid.Bool().Draw(t, "boolean") }
 func serve(t *rapid.T) flags.Serve    { return someServe.Draw(t, "serve") }
 func prereq(t *rapid.T) flags.Prerequisite {
-	return flags.Prerequisite{Key: key(t), VariationID: id(t)}
+	return flags.Prerequisite{Key: key(t), VariationID: plain(t)}
+}
+func targets(t *rapid.T) flags.Targets {
+	return flags.Targets{ContextKind: maybe(t), VariationID: id(t), Values: texts(t)}
+}
+func property(t *rapid.T, name string) flags.CustomProperty {
+	return flags.CustomProperty{Key: full(t), Name: name, Values: texts(t)}
 }
 
 // draws has a generator of valid instructions for each kind.
 var draws = map[flags.Kind]func(*rapid.T) flags.Instruction{
 	"turnFlagOn":     func(*rapid.T) flags.Instruction { return flags.TurnFlagOn() },
 	"turnFlagOff":    func(*rapid.T) flags.Instruction { return flags.TurnFlagOff() },
-	"addTargets":     func(t *rapid.T) flags.Instruction { return flags.AddTargets(maybe(t), id(t), texts(t)...) },
-	"removeTargets":  func(t *rapid.T) flags.Instruction { return flags.RemoveTargets(maybe(t), id(t), texts(t)...) },
+	"addTargets":     func(t *rapid.T) flags.Instruction { return flags.AddTargets(targets(t)) },
+	"removeTargets":  func(t *rapid.T) flags.Instruction { return flags.RemoveTargets(targets(t)) },
 	"replaceTargets": func(t *rapid.T) flags.Instruction { return flags.ReplaceTargets(drawTargets(t, false)...) },
 	"clearTargets":   func(t *rapid.T) flags.Instruction { return flags.ClearTargets(id(t)) },
 	"addUserTargets": func(t *rapid.T) flags.Instruction { return flags.AddUserTargets(id(t), texts(t)...) },
@@ -160,9 +171,9 @@ var draws = map[flags.Kind]func(*rapid.T) flags.Instruction{
 		return flags.UpdateFallthroughVariationOrRollout(serve(t))
 	},
 	"updateOffVariation": func(t *rapid.T) flags.Instruction { return flags.UpdateOffVariation(id(t)) },
-	"addPrerequisite":    func(t *rapid.T) flags.Instruction { return flags.AddPrerequisite(key(t), id(t)) },
+	"addPrerequisite":    func(t *rapid.T) flags.Instruction { return flags.AddPrerequisite(key(t), plain(t)) },
 	"removePrerequisite": func(t *rapid.T) flags.Instruction { return flags.RemovePrerequisite(key(t)) },
-	"updatePrerequisite": func(t *rapid.T) flags.Instruction { return flags.UpdatePrerequisite(key(t), id(t)) },
+	"updatePrerequisite": func(t *rapid.T) flags.Instruction { return flags.UpdatePrerequisite(key(t), plain(t)) },
 	"replacePrerequisites": func(t *rapid.T) flags.Instruction {
 		return flags.ReplacePrerequisites(rapid.SliceOfN(rapid.Custom(prereq), 0, 3).Draw(t, "list")...)
 	},
@@ -193,9 +204,9 @@ var draws = map[flags.Kind]func(*rapid.T) flags.Instruction{
 		}
 		return flags.UpdateDefaultVariation(on, off)
 	},
-	"addCustomProperties": func(t *rapid.T) flags.Instruction { return flags.AddCustomProperties(full(t), full(t), texts(t)...) },
+	"addCustomProperties": func(t *rapid.T) flags.Instruction { return flags.AddCustomProperties(property(t, full(t))) },
 	"replaceCustomProperties": func(t *rapid.T) flags.Instruction {
-		return flags.ReplaceCustomProperties(full(t), maybe(t), texts(t)...)
+		return flags.ReplaceCustomProperties(property(t, maybe(t)))
 	},
 	"removeCustomProperties": func(t *rapid.T) flags.Instruction { return flags.RemoveCustomProperties(full(t), texts(t)...) },
 	"addTags":                func(t *rapid.T) flags.Instruction { return flags.AddTags(texts(t)...) },

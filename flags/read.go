@@ -8,8 +8,8 @@ import (
 )
 
 // ReadInstruction reads the next value of d as one instruction. It reports all
-// problems of it, and returns false if there is an error among them. d must
-// report to problems, too.
+// problems of it, and returns false if there is an error among them. Errors are
+// reported through d, which must report to problems, and warnings to problems.
 //
 // It is for the other packages of this module, whose documents hold
 // instructions: nobody else can make a decoder. Use [DecodeInstruction].
@@ -17,10 +17,9 @@ func ReadInstruction(d *strictjson.Decoder, problems *Problems, how Reading) (in
 	if d == nil || problems == nil {
 		return Instruction{}, false
 	}
-	r := reader{d: d, problems: problems}
-	before := problems.count()
+	r := reader{d: d, problems: problems, before: d.Reports()}
 	in = r.instruction(&how)
-	if d.Err() != nil || problems.count()-before > r.warnings {
+	if d.Err() != nil || r.failed() {
 		return Instruction{}, false
 	}
 	return in, true
@@ -30,9 +29,13 @@ func ReadInstruction(d *strictjson.Decoder, problems *Problems, how Reading) (in
 type reader struct {
 	d        *strictjson.Decoder
 	problems *Problems
-	warnings int     // among the problems of this instruction
+	before   int     // errors when the instruction began
 	refs     nameSet // that the instruction gives
 }
+
+// failed reports whether an error of the instruction is known. What is read
+// from then on is only judged, not kept.
+func (r *reader) failed() bool { return r.d.Reports() > r.before }
 
 func (r *reader) report(code Code, message string) {
 	if code != "" {
@@ -41,10 +44,8 @@ func (r *reader) report(code Code, message string) {
 }
 
 // missing reports that the object which was just left lacks a member.
-func (r *reader) missing(name string) {
-	if r.d.Err() == nil {
-		r.problems.Errorf(r.d.PointerTo(name), CodeRequired, messageMissing)
-	}
+func (r *reader) missing(name, message string) {
+	r.d.ReportMember(name, string(CodeRequired), message)
 }
 
 // What is said in several places.
@@ -53,6 +54,9 @@ const (
 	messageEmpty    = "must not be empty"
 	messageNull     = "must not be null"
 	messageRefTwice = "the same reference is given twice in this instruction"
+	messageNoServe  = "give " + memberVariationID + " or " + memberWeights
+
+	messageTwoServed = `cannot stand beside "` + memberVariationID + `": serve one variation, or several by weight`
 )
 
 // instruction reads an instruction. What it returns is of use only if nothing
@@ -63,40 +67,55 @@ func (r *reader) instruction(how *Reading) Instruction {
 		return Instruction{}
 	}
 	var row *kind
-	if name, sort := d.Peek("kind"); sort == strictjson.String {
+	name, sort := d.Peek("kind")
+	if sort == strictjson.String {
 		row = how.row(name)
 	}
-	switch {
-	case row == nil:
-		r.unknown(how)
+	switch row {
+	case nil:
+		r.unknown(how, sort == strictjson.Invalid)
 		return Instruction{}
-	case row.host:
-		return r.host(row, how)
+	case &hostRow:
+		return r.host(Kind(name), how)
 	}
 	return r.known(row, how)
 }
 
+// commonMembers may stand in instructions of every kind.
+var commonMembers = []string{"_id", "kind"}
+
 // unknown passes over the members of an instruction whose kind is missing or
-// unknown.
-func (r *reader) unknown(how *Reading) {
-	d, found := r.d, false
+// unknown. Where it is missing, a member that may be meant to be one of those
+// of every kind is named.
+func (r *reader) unknown(how *Reading, missing bool) {
+	d := r.d
 	for member, ok := d.NextMember(); ok; member, ok = d.NextMember() {
-		if member != "kind" {
+		switch {
+		case member == "kind":
+			r.unknownKind(how)
+		case missing && member != "_id" && strictjson.Nearest(member, commonMembers) != "":
+			d.UnknownMember(member, commonMembers...)
+		default:
 			d.Skip()
-			continue
-		}
-		found = true
-		if name, ok := d.ReadString(); ok {
-			message := strictjson.Quote(name) + " is no kind of instruction"
-			if len(*r.problems) < MaxProblems { // further ones are only counted
-				message += "; the nearest is " + strictjson.Quote(how.nearest(name))
-			}
-			r.report(CodeUnknownKind, message)
 		}
 	}
-	if !found {
-		r.missing("kind")
+	if missing {
+		r.missing("kind", messageMissing)
 	}
+}
+
+func (r *reader) unknownKind(how *Reading) {
+	name, ok := r.d.ReadString()
+	if !ok {
+		return
+	}
+	r.d.ReportFunc(string(CodeUnknownKind), func() string {
+		message := strictjson.Quote(name) + " is no kind of instruction"
+		if len(*r.problems) < MaxProblems { // further ones are only counted
+			message += "; the nearest is " + strictjson.Quote(how.nearest(name))
+		}
+		return message
+	})
 }
 
 // id reads or ignores the identifier.
@@ -125,9 +144,9 @@ func idDefect(id string) (Code, string) {
 	return "", ""
 }
 
-func (r *reader) host(row *kind, how *Reading) Instruction {
+func (r *reader) host(kind Kind, how *Reading) Instruction {
 	d := r.d
-	in := Instruction{row: row}
+	in := Instruction{row: &hostRow}
 	members, depth := []byte(nil), 0
 	for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
 		switch name {
@@ -138,12 +157,15 @@ func (r *reader) host(row *kind, how *Reading) Instruction {
 		default:
 			v, _ := readValue(d)
 			r.report(depthDefect(v, 1))
+			if r.failed() {
+				continue
+			}
 			members = strictjson.AppendString(append(members, ','), name)
 			members = v.AppendJSON(append(members, ':'))
 			depth = max(depth, v.depth)
 		}
 	}
-	in.args = []arg{host(Value{text: string(closeObject(members, 0)), depth: depth + 1})}
+	in.args = []arg{host{kind, Value{text: string(closeObject(members, 0)), depth: depth + 1}}}
 	return in
 }
 
@@ -166,7 +188,7 @@ func (r *reader) known(row *kind, how *Reading) Instruction {
 		}
 		i := row.find(name)
 		if i < 0 {
-			d.UnknownMember(name, row.members()...)
+			d.UnknownMember(name, members[row.name]...)
 			continue
 		}
 		p := &row.params[i]
@@ -191,7 +213,7 @@ func (r *reader) known(row *kind, how *Reading) Instruction {
 		case row.params[i].shape == serveShape:
 			in.args[i] = r.serve(&serve)
 		case row.lacks(i, given):
-			r.missing(row.params[i].name)
+			r.missing(row.params[i].name, row.missing(i))
 		}
 	}
 	return in
@@ -213,19 +235,19 @@ func (r *reader) arg(p *param) arg {
 	case textsShape:
 		return r.texts(p.form)
 	case valueShape:
-		return free(r.value(1))
+		return free(r.value(1, false))
 	case valuesShape:
-		return frees(r.values(2))
+		return frees(r.values(2, false))
 	case clauseShape:
 		return oneClause(r.clause(2))
 	case clausesShape:
 		return clauses(r.clauses(2))
 	case rulesShape:
-		return rules(readList(r, []Rule(nil), r.rule))
+		return rules(readList(r, 0, r.rule))
 	case targetsShape, userTargetsShape:
-		return targets(readList(r, []Targets(nil), func() Targets { return r.targets(p.shape) }))
+		return targets(readList(r, 0, func() Targets { return r.targets(p.shape) }))
 	case prerequisitesShape:
-		return prerequisites(readList(r, []Prerequisite(nil), r.prerequisite))
+		return prerequisites(readList(r, 0, r.prerequisite))
 	}
 	panic("flags: parameter " + p.name + " has no shape") // serveShape is read by its members
 }
@@ -236,12 +258,19 @@ func (r *reader) text(f form) string {
 	if !ok {
 		return ""
 	}
-	code, message := f.defect(s)
-	if code == "" && f == refText && r.refs.add(s) {
-		code, message = CodeDuplicate, messageRefTwice
+	if r.fits(f, s) && f == refText && r.refs.add(s) {
+		r.report(CodeDuplicate, messageRefTwice)
 	}
-	r.report(code, message)
 	return s
+}
+
+// fits reports a text that has not the form it needs, and returns false.
+func (r *reader) fits(f form, s string) bool {
+	code := f.judge(s)
+	if code != "" {
+		r.d.ReportFunc(string(code), func() string { return f.message(s) })
+	}
+	return code == ""
 }
 
 // optional reads a text, or null as an empty one.
@@ -262,36 +291,41 @@ func (r *reader) flag() bool {
 }
 
 func (r *reader) texts(f form) texts {
-	return readList(r, make([]string, 0, 4), func() string { return r.text(f) })
+	return readList(r, 4, func() string { return r.text(f) })
 }
 
 // value reads a value around which the given number of arrays and objects
-// stand inside the instruction.
-func (r *reader) value(above int) Value {
+// stand inside the instruction; segment says that it names a segment.
+func (r *reader) value(above int, segment bool) Value {
 	v, ok := readValue(r.d)
 	if ok {
-		r.report(valueDefect(v, above))
+		r.report(valueDefect(v, above, segment))
 	}
 	return v
 }
 
 // values reads a list of values; above counts the list.
-func (r *reader) values(above int) []Value {
-	return readList(r, make([]Value, 0, 4), func() Value { return r.value(above) })
+func (r *reader) values(above int, segments bool) []Value {
+	return readList(r, 4, func() Value { return r.value(above, segments) })
 }
 
-// readList reads an array and appends its elements to list.
-func readList[T any](r *reader, list []T, element func() T) []T {
+// readList reads an array, which usually has so many elements. After an error
+// it has fewer than it should.
+func readList[T any](r *reader, usual int, element func() T) []T {
 	d := r.d
 	if !d.BeginArray() {
-		return list
+		return nil
+	}
+	var list []T
+	if !r.failed() {
+		list = make([]T, 0, usual)
 	}
 	n := 0
 	for ; d.NextElement(); n++ {
-		if n < maxList {
-			list = append(list, element())
-		} else {
+		if n >= maxList {
 			d.Skip()
+		} else if e := element(); !r.failed() {
+			list = append(list, e)
 		}
 	}
 	r.report(listDefect(n))

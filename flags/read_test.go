@@ -24,6 +24,11 @@ func TestReadingRules(t *testing.T) {
 		{"null", `null`, []string{"wrong_type "}},
 		{"empty object", `{}`, []string{"required /kind"}},
 		{"kind missing", `{"values":{"a":1},"nonsense":true}`, []string{"required /kind"}},
+		{"kind in title case", `{"Kind":"turnFlagOn"}`, []string{"unknown_member /Kind", "required /kind"}},
+		{"kind in capitals", `{"ruleId":7,"KIND":{"a":1,"a":2},"x":1}`, []string{"unknown_member /KIND", "duplicate /KIND/a", "required /kind"}},
+		{"kind with a Kelvin sign", `{"\u212aind":"turnFlagOn"}`, []string{"unknown_member /\u212aind", "required /kind"}},
+		{"kind with a letter left out", `{"_id":"x","knd":"turnFlagOn","id":"x"}`, []string{"unknown_member /knd", "unknown_member /id", "required /kind"}},
+		{"kind twice in other spellings, and null", `{"Kind":1,"kind":null,"knd":1}`, []string{"wrong_type /kind"}},
 		{"kind null", `{"kind":null,"nonsense":true}`, []string{"wrong_type /kind"}},
 		{"kind number", `{"values":1,"kind":7}`, []string{"wrong_type /kind"}},
 		{"kind empty", `{"kind":""}`, []string{"unknown_kind /kind"}},
@@ -92,6 +97,14 @@ func TestReadingRules(t *testing.T) {
 		{"null attribute", clause + `{"attribute":null,"op":"in","values":[]}}`, []string{"wrong_type /clause/attribute"}},
 		{"attribute of another type", clause + `{"attribute":7,"op":"in","values":[]}}`, []string{"wrong_type /clause/attribute"}},
 		{"segment needs no attribute", clause + `{"attribute":null,"values":["s"],"op":"segmentMatch","contextKind":""}}`, nil},
+		{"segments", clause + `{"op":"segmentMatch","values":["s",1,"",null,["s"]]}}`,
+			[]string{"wrong_type /clause/values/1", "malformed /clause/values/2", "wrong_type /clause/values/3", "wrong_type /clause/values/4"}},
+		{"segments before the operator", `{"kind":"addClauses","ruleId":"r","clauses":[{"values":[true],"op":"segmentMatch"},{"values":[true,""],"attribute":"a","op":"in"}]}`,
+			[]string{"wrong_type /clauses/0/values/0"}},
+		{"segments of a rule", `{"kind":"addRule","variationId":"v","clauses":[{"op":"segmentMatch","values":[""]}]}`, []string{"malformed /clauses/0/values/0"}},
+		{"segments of rules", `{"kind":"replaceRules","rules":[{"variationId":"v","clauses":[{"op":"segmentMatch","values":[{}]}]}]}`,
+			[]string{"wrong_type /rules/0/clauses/0/values/0"}},
+		{"attribute before its values", clause + `{"attribute":"","values":[null],"op":"in"}}`, []string{"malformed /clause/attribute", "wrong_type /clause/values/0"}},
 		{"null among values", clause + `{"attribute":"a","op":"in","values":[1,null,[null]]}}`, []string{"wrong_type /clause/values/1"}},
 		{"nulls of a clause", clause + `{"contextKind":null,"negate":null,"ref":null,"attribute":"a","op":"in","values":[]}}`, nil},
 		{"id of a clause", clause + `{"_id":"x","attribute":"a","op":"in","values":[]}}`, []string{"unknown_member /clause/_id"}},
@@ -125,6 +138,10 @@ func TestReadingRules(t *testing.T) {
 		{"empty key", `{"kind":"removePrerequisite","key":""}`, []string{"malformed /key"}},
 		{"key of 256", `{"kind":"removePrerequisite","key":"` + strings.Repeat("k", 256) + `"}`, nil},
 		{"key of 257", `{"kind":"removePrerequisite","key":"` + strings.Repeat("k", 257) + `"}`, []string{"malformed /key"}},
+		{"reference into another flag", `{"kind":"addPrerequisite","key":"k","variationId":"ref:v"}`, []string{"malformed /variationId"}},
+		{"reference into another flag, updated", `{"kind":"updatePrerequisite","key":"k","variationId":"ref:v"}`, []string{"malformed /variationId"}},
+		{"references into other flags", `{"kind":"replacePrerequisites","prerequisites":[{"key":"k","variationId":"ref:v"},{"key":"l","variationId":"v"}]}`,
+			[]string{"malformed /prerequisites/0/variationId"}},
 		{"keys in a list", `{"kind":"replacePrerequisites","prerequisites":[{"key":"a/b","variationId":"v"},{"variationId":""}]}`,
 			[]string{"malformed /prerequisites/0/key", "malformed /prerequisites/1/variationId", "required /prerequisites/1/key"}},
 		{"example that is published under another kind", `{"kind":"replaceCustomProperties","key":"k","values":["a"]}`, nil},
@@ -172,8 +189,9 @@ func TestWhatWasMeant(t *testing.T) {
 		`{"kind":"pageSomebody"}`:                                     `the nearest is "pageSomeone"`,
 		`{"kind":"turnOnClientSideAvailability","value":"MobileKey"}`: `must be one of usingMobileKey, usingEnvironmentId`,
 		`{"kind":"addClauses","ruleId":"r","clauses":[{"attribute":"a","op":"startWith","values":[]}]}`: `did you mean "startsWith"?`,
-		`{"kind":"updateOffVariation","variationID":"v"}`:                                               `did you mean "variationId"?`,
-		`{"kind":"updateFallthroughVariationOrRollout","rolloutWeights":{"a":99999}}`:                   `add up to 99999`,
+		`{"knd":"turnFlagOn"}`:                                                        `the member "knd" is unknown here; did you mean "kind"?`,
+		`{"kind":"updateOffVariation","variationID":"v"}`:                             `did you mean "variationId"?`,
+		`{"kind":"updateFallthroughVariationOrRollout","rolloutWeights":{"a":99999}}`: `add up to 99999`,
 	} {
 		_, problems := flags.DecodeInstruction([]byte(document), flags.HostKinds("pageSomeone"))
 		require.NotEmpty(t, problems)
@@ -320,6 +338,34 @@ func TestProblemsAreCountedBeyondTheLimit(t *testing.T) {
 	require.Nil(t, list)
 	require.Len(t, problems, flags.MaxProblems+1)
 	require.Equal(t, 50, problems[flags.MaxProblems].Omitted)
+}
+
+func TestWhatIsOnlyCountedNamesNoNearestKind(t *testing.T) {
+	var problems flags.Problems
+	var messages []string
+	d := strictjson.NewDecoder([]byte("["+strings.Repeat(`{"kind":"turnFlagsOn"},`, 150)+"1]"), func(pointer, code, message string) {
+		messages = append(messages, message)
+		problems.Report(pointer, code, message)
+	})
+	require.True(t, d.BeginArray())
+	for d.NextElement() {
+		flags.ReadInstruction(d, &problems, flags.Reading{})
+	}
+	require.Len(t, messages, 151)
+	require.Contains(t, messages[99], "the nearest is")
+	require.NotContains(t, messages[100], "the nearest is", "to find it takes time")
+}
+
+func TestErrorsGiveWayToNoWarning(t *testing.T) {
+	const warned = `{"kind":"updateFallthroughVariationOrRollout","variationId":"v","rolloutBucketBy":"b"},`
+	document := "[" + strings.Repeat(warned, 60) + strings.Repeat(`{"kind":"removeRule"},`, 150) + strings.Repeat(warned, 60) + `{}]`
+	_, problems := flags.DecodeInstructions([]byte(document))
+	require.Len(t, problems, flags.MaxProblems+1)
+	require.Equal(t, "/60/ruleId", problems[0].Pointer)
+	require.Equal(t, "/159/ruleId", problems[99].Pointer)
+	require.Equal(t, flags.SeverityError, problems[100].Severity)
+	require.Equal(t, 60+50+60+1, problems[100].Omitted)
+	require.Equal(t, "171 more problems are not listed; mend these and look again", problems[100].Message)
 }
 
 func TestReadInstructionTellsWhetherItIsOfUse(t *testing.T) {

@@ -86,7 +86,7 @@ func (r *reader) rule() Rule {
 	}
 	rule.Serve = r.serve(&serve)
 	if !clausesGiven {
-		r.missing("clauses")
+		r.missing("clauses", messageMissing)
 	}
 	return rule
 }

@@ -91,7 +91,7 @@ func (s Serve) Equal(other Serve) bool {
 }
 
 // String says in words what is served: "variation 452f5fb5…", or
-// "10 % 452f5fb5… and 90 % fc15f6a4…".
+// "10 % 452f5fb5… and 90 % fc15f6a4…". Ids are cut as in [Instruction.String].
 func (s Serve) String() string { return string(s.say(nil, nil)) }
 
 // The members that say what is served.
@@ -201,9 +201,7 @@ func (r *reader) serveMember(draft *serveDraft, name string) {
 func (r *reader) serve(draft *serveDraft) Serve {
 	switch {
 	case draft.single && draft.weighted:
-		if r.d.Err() == nil {
-			r.problems.Errorf(r.d.PointerTo(memberWeights), CodeExclusive, "cannot stand beside %q: serve one variation, or several by weight", memberVariationID)
-		}
+		r.d.ReportMember(memberWeights, string(CodeExclusive), messageTwoServed)
 	case draft.single:
 		r.ignored(memberBucketBy, draft.rollout.BucketBy)
 		r.ignored(memberContextKind, draft.rollout.ContextKind)
@@ -211,7 +209,7 @@ func (r *reader) serve(draft *serveDraft) Serve {
 		rollout := draft.rollout
 		return Serve{rollout: &rollout}
 	default:
-		r.missing(memberVariationID)
+		r.missing(memberVariationID, messageNoServe)
 	}
 	return draft.serve
 }
@@ -219,7 +217,6 @@ func (r *reader) serve(draft *serveDraft) Serve {
 // ignored warns of a member that says something only beside weights.
 func (r *reader) ignored(name, s string) {
 	if s != "" && r.d.Err() == nil {
-		r.warnings++
 		r.problems.Warnf(r.d.PointerTo(name), CodeExclusive, "is ignored: it applies only beside %q", memberWeights)
 	}
 }
@@ -229,35 +226,40 @@ func (r *reader) weights() []Weight {
 	if !d.BeginObject() {
 		return nil
 	}
-	before := r.problems.count()
-	weights := make([]Weight, 0, 2)
+	before := d.Reports()
+	var weights []Weight
+	if !r.failed() {
+		weights = make([]Weight, 0, 2)
+	}
 	sum, n := int64(0), 0
 	for id, ok := d.NextMember(); ok; id, ok = d.NextMember() {
 		if n++; n > maxList {
 			d.Skip()
 			continue
 		}
-		r.report(idText.defect(id))
+		r.fits(idText, id)
 		weight, ok := d.ReadInt()
-		if ok {
-			r.report(weightDefect(weight))
+		if ok && !isWeight(weight) {
+			d.ReportFunc(string(CodeOutOfRange), func() string { return noWeight(weight) })
 		}
-		weights = append(weights, Weight{VariationID: id, Weight: int(weight)})
 		sum += weight
+		if !r.failed() {
+			weights = append(weights, Weight{VariationID: id, Weight: int(weight)})
+		}
 	}
 	r.report(listDefect(n))
-	if d.Err() == nil && r.problems.count() == before {
+	if d.Err() == nil && d.Reports() == before {
 		r.report(sumDefect(sum))
 	}
 	sortWeights(weights)
 	return weights
 }
 
-func weightDefect(weight int64) (Code, string) {
-	if weight < 0 || weight > FullWeight {
-		return CodeOutOfRange, fmt.Sprintf("is %d; a weight is between 0 and %d", weight, FullWeight)
-	}
-	return "", ""
+func isWeight(weight int64) bool { return weight >= 0 && weight <= FullWeight }
+
+// noWeight says that a number is no weight.
+func noWeight(weight int64) string {
+	return fmt.Sprintf("is %d; a weight is between 0 and %d", weight, FullWeight)
 }
 
 func sumDefect(sum int64) (Code, string) {
@@ -284,7 +286,7 @@ func (c *checker) serveMembers(s Serve) {
 // serve judges what is served as a whole.
 func (c *checker) serve(s Serve) {
 	if s.IsZero() {
-		c.missing(memberVariationID)
+		c.missing(memberVariationID, messageNoServe)
 	}
 }
 
@@ -301,8 +303,8 @@ func (c *checker) weights(weights []Weight) {
 			last = i
 			sum += int64(w.Weight)
 			c.text(w.VariationID, idText)
-			if len(w.VariationID) <= strictjson.MaxString { // else reading passes over it
-				c.report(weightDefect(int64(w.Weight)))
+			if weight := int64(w.Weight); !isWeight(weight) && len(w.VariationID) <= strictjson.MaxString { // else reading passes over it
+				c.report(CodeOutOfRange, noWeight(weight))
 			}
 		}
 		c.at.pop()

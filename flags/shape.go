@@ -86,7 +86,12 @@ func (t texts) appendJSON(dst []byte) []byte { return strictjson.AppendStrings(d
 func (t texts) equal(other arg) bool { o, ok := other.(texts); return ok && slices.Equal(o, t) }
 
 func (t texts) say(dst []byte, p *param) []byte {
-	return sayList(dst, len(t), " and ", func(dst []byte, i int) []byte { return p.form.say(dst, t[i]) })
+	return sayList(dst, len(t), " and ", func(dst []byte, i int) []byte {
+		if t[i] == "" {
+			return sayText(dst, "")
+		}
+		return p.form.say(dst, t[i])
+	})
 }
 
 type free Value
@@ -165,57 +170,83 @@ func cut(s string, most int) string {
 	return s[:most] + "…"
 }
 
+// sayText appends a text, quoted if it is empty: it would not be seen.
+func sayText(dst []byte, s string) []byte {
+	if s == "" {
+		return append(dst, `""`...)
+	}
+	return append(dst, shorten(s)...)
+}
+
 // form is what a text must look like.
 type form byte
 
 const (
-	anyText   form = iota // anything; an empty text says something
-	blankText             // anything; an empty text is as good as none
-	someText              // not empty
-	idText                // not empty; or a reference
-	keyText               // the key of a flag
-	refText               // a name to refer to
-	availText             // a ClientSideAvailability
+	anyText     form = iota // anything; an empty text says something
+	blankText               // anything; an empty text is as good as none
+	someText                // not empty
+	idText                  // not empty; or a reference
+	otherIDText             // an id in another flag: not empty, and no reference
+	keyText                 // the key of a flag
+	refText                 // a name to refer to
+	availText               // a ClientSideAvailability
 )
 
 var formWords = [...]string{
-	anyText:   "text",
-	blankText: "text",
-	someText:  "text",
-	idText:    "id",
-	keyText:   "key",
-	refText:   "name",
-	availText: string(UsingMobileKey) + " or " + string(UsingEnvironmentID),
+	anyText:     "text",
+	blankText:   "text",
+	someText:    "text",
+	idText:      "id",
+	otherIDText: "id",
+	keyText:     "key",
+	refText:     "name",
+	availText:   string(UsingMobileKey) + " or " + string(UsingEnvironmentID),
 }
 
 func (f form) words() string { return formWords[f] }
 
-// defect returns what is wrong with a text, "" if nothing is.
-func (f form) defect(s string) (Code, string) {
+// judge returns what is wrong with a text, "" if nothing is.
+func (f form) judge(s string) Code {
+	fits := s != ""
 	switch f {
 	case anyText, blankText:
-		return "", ""
+		fits = true
+	case someText:
+	case idText:
+		name, isRef := strings.CutPrefix(s, refPrefix)
+		fits = fits && (!isRef || isName(name))
+	case otherIDText:
+		fits = fits && !isRef(s)
+	case keyText:
+		fits = IsKey(s)
 	case refText:
-		if !isName(s) {
-			return CodeMalformed, "must be 1 to 256 letters, digits, dots, underscores or hyphens, is " + strictjson.Quote(s)
-		}
-		return "", ""
+		fits = isName(s)
 	case availText:
 		if !slices.Contains(availabilities, ClientSideAvailability(s)) {
-			return CodeUnknownKind, strictjson.Quote(s) + " is no way of client-side access" + meant(s, availabilities)
+			return CodeUnknownKind
 		}
-		return "", ""
 	}
-	if s == "" {
-		return CodeMalformed, messageEmpty
+	if !fits {
+		return CodeMalformed
 	}
-	switch name, isRef := strings.CutPrefix(s, refPrefix); {
-	case f == keyText && !IsKey(s):
-		return CodeMalformed, strictjson.Quote(s) + " is no flag key: at most 256 letters, digits, dots, underscores or hyphens, the first a letter or digit"
-	case f == idText && isRef && !isName(name):
-		return CodeMalformed, strictjson.Quote(s) + ` refers to nothing: after "ref:" must stand 1 to 256 letters, digits, dots, underscores or hyphens`
+	return ""
+}
+
+// message says what is wrong with a text that judge found wrong.
+func (f form) message(s string) string {
+	switch {
+	case f == refText:
+		return "must be 1 to 256 letters, digits, dots, underscores or hyphens, is " + strictjson.Quote(s)
+	case f == availText:
+		return strictjson.Quote(s) + " is no way of client-side access" + meant(s, availabilities)
+	case s == "":
+		return messageEmpty
+	case f == keyText:
+		return strictjson.Quote(s) + " is no flag key: at most 256 letters, digits, dots, underscores or hyphens, the first a letter or digit"
+	case f == otherIDText:
+		return strictjson.Quote(s) + " is a reference, which cannot name what is in another flag: give the variation's id"
 	}
-	return "", ""
+	return strictjson.Quote(s) + ` refers to nothing: after "ref:" must stand 1 to 256 letters, digits, dots, underscores or hyphens`
 }
 
 // meant names the nearest of the words.
@@ -232,7 +263,9 @@ func meant[T ~string](s string, words []T) string {
 
 func (f form) say(dst []byte, s string) []byte {
 	switch f {
-	case idText:
+	case anyText, blankText: // quoted by the sentence
+		return append(dst, shorten(s)...)
+	case idText, otherIDText:
 		return sayID(dst, s)
 	case availText:
 		switch ClientSideAvailability(s) {
@@ -242,15 +275,39 @@ func (f form) say(dst []byte, s string) []byte {
 			return append(dst, "SDKs that use a client-side id"...)
 		}
 	}
-	return append(dst, shorten(s)...)
+	return sayText(dst, s)
 }
 
-// sayID appends an id, a long one cut to what people tell it by.
+// sayID appends an id. A UUID is cut to its first digits, by which people tell
+// it; to them and its last ones if the first say only when it was made.
 func sayID(dst []byte, id string) []byte {
-	if len(id) <= 16 || isRef(id) {
-		return append(dst, shorten(id)...)
+	const version = 14 // where its digit stands
+	switch {
+	case !isUUID(id):
+		return sayText(dst, id)
+	case id[version] == '6' || id[version] == '7':
+		return append(append(append(dst, id[:8]...), "…"...), id[28:]...)
 	}
-	return append(dst, cut(id, 8)...)
+	return append(append(dst, id[:8]...), "…"...)
+}
+
+// isUUID reports whether s has the form of a UUID (RFC 9562, section 4).
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // refPrefix begins what stands in place of an id to name something that an
@@ -289,13 +346,18 @@ func textDefect(s string) (Code, string) {
 const outerDepth = 5
 
 // valueDefect returns what is wrong with a value around which, inside its
-// instruction, the given number of arrays and objects stand.
-func valueDefect(v Value, above int) (Code, string) {
+// instruction, the given number of arrays and objects stand; segment says that
+// it names a segment.
+func valueDefect(v Value, above int, segment bool) (Code, string) {
 	switch code, message := depthDefect(v, above); {
 	case v.IsZero(), v.text == "null":
 		return CodeWrongType, messageNull
 	case code != "":
 		return code, message
+	case segment && v.text[0] != '"':
+		return CodeWrongType, "must be a string, the key of a segment"
+	case segment && v.text == `""`:
+		return CodeMalformed, messageEmpty
 	case v.text[0] == '"':
 		return quotedDefect(v.text)
 	}

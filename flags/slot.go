@@ -56,7 +56,7 @@ type slotCollector struct {
 
 func (c *slotCollector) instruction(in Instruction) {
 	for i, a := range in.args {
-		if in.row.host {
+		if in.isHost() {
 			return
 		}
 		p := &in.row.params[i]

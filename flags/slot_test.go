@@ -34,11 +34,17 @@ func TestSlots(t *testing.T) {
 		{`{"kind":"addRule","rolloutWeights":{"ref:b":1,"ref:a":99999},"beforeRuleId":"ref:r","clauses":[]}`, nil},
 		{`{"kind":"addRule","rolloutWeights":{"ref:b":1,"a":99999},"clauses":[]}`, []slot{
 			{"/rolloutWeights", flags.SlotRolloutWeights, `{"a":99999,"ref:b":1}`}}},
-		{`{"kind":"replaceRules","rules":[{"clauses":[{"op":"segmentMatch","values":["s",[1]]}],"variationId":"v"},{"clauses":[],"rolloutWeights":{"w":100000}}]}`, []slot{
-			{"/rules/0/variationId", flags.SlotVariationID, `"v"`}, {"/rules/0/clauses/0/values", flags.SlotSegmentKeys, `["s",[1]]`},
+		{`{"kind":"replaceRules","rules":[{"clauses":[{"op":"segmentMatch","values":["s","t"]}],"variationId":"v"},{"clauses":[],"rolloutWeights":{"w":100000}}]}`, []slot{
+			{"/rules/0/variationId", flags.SlotVariationID, `"v"`}, {"/rules/0/clauses/0/values", flags.SlotSegmentKeys, `["s","t"]`},
 			{"/rules/1/rolloutWeights", flags.SlotRolloutWeights, `{"w":100000}`}}},
 		{`{"kind":"reorderRules","ruleIds":["ref:a","b"]}`, []slot{{"/ruleIds", flags.SlotRuleIDs, `["ref:a","b"]`}}},
 		{`{"kind":"reorderRules","ruleIds":["ref:a"]}`, nil},
+		{`{"kind":"reorderRules","ruleIds":[]}`, []slot{{"/ruleIds", flags.SlotRuleIDs, `[]`}}},
+		{`{"kind":"removeClauses","ruleId":"ref:r","clauseIds":[]}`, []slot{{"/clauseIds", flags.SlotClauseIDs, `[]`}}},
+		{`{"kind":"addUserTargets","variationId":"ref:v","values":[]}`, []slot{{"/values", flags.SlotTargetValues, `[]`}}},
+		{`{"kind":"addClauses","ruleId":"ref:r","clauses":[{"op":"segmentMatch","values":[]}]}`, []slot{{"/clauses/0/values", flags.SlotSegmentKeys, `[]`}}},
+		{`{"kind":"replaceRules","rules":[]}`, nil},
+		{`{"kind":"replaceTargets","targets":[]}`, nil},
 		{`{"kind":"removeClauses","ruleId":"r","clauseIds":["c"]}`, []slot{
 			{"/ruleId", flags.SlotRuleID, `"r"`}, {"/clauseIds", flags.SlotClauseIDs, `["c"]`}}},
 		{`{"kind":"updateClause","ruleId":"r","clauseId":"c","clause":{"op":"segmentMatch","values":["s"]}}`, []slot{
@@ -72,4 +78,9 @@ func TestSlots(t *testing.T) {
 			require.Contains(t, kinds, s.Kind)
 		}
 	}
+}
+
+func TestWeightsOfNothingAreASlot(t *testing.T) {
+	in := flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{}))
+	require.Equal(t, []flags.Slot{{Pointer: "/rolloutWeights", Kind: flags.SlotRolloutWeights, Value: value(t, "{}")}}, in.Slots())
 }

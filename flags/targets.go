@@ -84,10 +84,10 @@ func (r *reader) targets(s shape) Targets {
 		}
 	}
 	if !variationGiven {
-		r.missing(memberVariationID)
+		r.missing(memberVariationID, messageMissing)
 	}
 	if !valuesGiven {
-		r.missing("values")
+		r.missing("values", messageMissing)
 	}
 	return t
 }
@@ -122,12 +122,14 @@ var addTargets = kind{
 	says:   "always serve variation {variationId} to[ {contextKind}] {values}",
 }
 
-// AddTargets serves a variation to contexts named by their keys, in one
-// environment. contextKind is their kind, "" for users. A context that would
-// then be a target of two variations is an error, as is a variation that does
-// not exist. At most 10,000 keys are allowed.
-func AddTargets(contextKind, variationID string, values ...string) Instruction {
-	return build(&addTargets, texts(slices.Clone(values)), text(variationID), unlessEmpty(contextKind))
+// AddTargets serves a variation to contexts, in one environment, besides those
+// it has as targets. A context that would then be a target of two variations is
+// an error, as is a variation that does not exist.
+func AddTargets(t Targets) Instruction { return build(&addTargets, t.args()...) }
+
+// args returns the arguments of a kind that concerns one variation's targets.
+func (t *Targets) args() []arg {
+	return []arg{texts(slices.Clone(t.Values)), text(t.VariationID), unlessEmpty(t.ContextKind)}
 }
 
 var removeTargets = kind{
@@ -140,12 +142,9 @@ var removeTargets = kind{
 }
 
 // RemoveTargets takes contexts away from the targets of a variation in one
-// environment. contextKind is their kind, "" for users. Contexts that are no
-// targets of it are passed over; a variation that does not exist is an error.
-// At most 10,000 keys are allowed.
-func RemoveTargets(contextKind, variationID string, values ...string) Instruction {
-	return build(&removeTargets, texts(slices.Clone(values)), text(variationID), unlessEmpty(contextKind))
-}
+// environment. Contexts that are no targets of it are passed over; a variation
+// that does not exist is an error.
+func RemoveTargets(t Targets) Instruction { return build(&removeTargets, t.args()...) }
 
 var replaceTargets = kind{
 	name:   "replaceTargets",

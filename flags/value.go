@@ -20,14 +20,12 @@ type Value struct {
 
 // ParseValue reads one JSON value, as strictly as all documents are read.
 func ParseValue(text string) (Value, error) {
-	var problems Problems
-	d := strictjson.NewDecoder([]byte(text), problems.Report)
-	v, ok := readValue(d)
-	d.End()
-	if err := d.Err(); err != nil {
-		problems.Report(err.Pointer, err.Code, err.Message)
-	}
-	if err := problems.Err(); err != nil || !ok {
+	return parseValue([]byte(text))
+}
+
+func parseValue(document []byte) (v Value, err error) {
+	problems := readDocument(document, func(d *strictjson.Decoder, _ *Problems) { v, _ = readValue(d) })
+	if err := problems.Err(); err != nil {
 		return Value{}, err
 	}
 	return v, nil
@@ -87,6 +85,16 @@ func (v Value) AppendJSON(dst []byte) []byte {
 
 // MarshalJSON returns the value as JSON; an absent one as null.
 func (v Value) MarshalJSON() ([]byte, error) { return v.AppendJSON(nil), nil }
+
+// UnmarshalJSON reads the value as [ParseValue] does. JSON null is the null
+// value, not the absent one: it does not leave the value as it is.
+func (v *Value) UnmarshalJSON(document []byte) error {
+	read, err := parseValue(document)
+	if err == nil {
+		*v = read
+	}
+	return err
+}
 
 // IDSource makes identifiers. NewID returns one that this source has not
 // returned before; at is the instant it is made for, of which the identifier

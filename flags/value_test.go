@@ -41,6 +41,21 @@ func TestParseValueRefuses(t *testing.T) {
 	}
 }
 
+func TestValueIsReadByEncodingJSON(t *testing.T) {
+	var form struct{ A, B, C flags.Value }
+	require.NoError(t, json.Unmarshal([]byte(`{"A": {"z":1.50, "a":["<"]}, "B": null}`), &form))
+	require.Equal(t, value(t, `{"z":1.50,"a":["<"]}`), form.A)
+	require.Equal(t, value(t, "null"), form.B, "null is a value")
+	require.True(t, form.C.IsZero())
+
+	v := flags.IntValue(1)
+	err := json.Unmarshal([]byte(`{"a":1,"a":2}`), &v)
+	require.ErrorIs(t, err, flags.ErrInvalidRequest)
+	require.Equal(t, flags.IntValue(1), v)
+	require.NoError(t, json.Unmarshal([]byte("null"), &v))
+	require.Equal(t, "null", v.String())
+}
+
 func TestValuesMadeInGo(t *testing.T) {
 	require.Equal(t, `"a\u003c\"\\"`, flags.StringValue(`a<"\`).String())
 	require.Equal(t, `true`, flags.BoolValue(true).String())

@@ -59,6 +59,7 @@ type Error struct {
 	Message string
 }
 
+// Error returns the pointer, unless it is empty, and the message.
 func (e *Error) Error() string {
 	if e.Pointer == "" {
 		return e.Message
@@ -90,7 +91,10 @@ type Decoder struct {
 	large  map[member]struct{} // the names of objects with many members
 	sets   int32               // how many objects have their names in large
 
-	reports int  // how often report was called; counted in root only
+	enough  func() bool // says that nobody reads on; in root only, may be nil
+	reports int         // defects that did not stop the reading; counted in root only
+	untold  int         // those of them that report was not told; counted in root only
+
 	rewrite bool // text was read that differs from its canonical form
 	deepest int  // the greatest depth reached
 
@@ -228,11 +232,54 @@ func AppendPointer(pointer []byte, name string) []byte {
 	return pointer
 }
 
+// TellUntil lets the Reporter say when it has heard enough, which it is asked
+// before it is told of anything. From then on defects are only counted, and
+// neither pointers nor messages are made: there may be as many of them as the
+// document has bytes.
+func (d *Decoder) TellUntil(enough func() bool) { d.root.enough = enough }
+
+// Reports returns the number of defects that did not stop the reading, those
+// that the Reporter was not told included.
+func (d *Decoder) Reports() int { return d.root.reports }
+
+// Untold returns how many of them the Reporter was not told; see
+// [Decoder.TellUntil].
+func (d *Decoder) Untold() int { return d.root.untold }
+
+// tells counts a defect and reports whether the Reporter wants to know it.
+func (d *Decoder) tells() bool {
+	if d.err != nil {
+		return false
+	}
+	root := d.root
+	root.reports++
+	if root.untold > 0 || root.enough != nil && root.enough() {
+		root.untold++
+		return false
+	}
+	return true
+}
+
 // Report reports a defect of the current value.
 func (d *Decoder) Report(code, message string) {
-	if d.err == nil {
-		d.root.reports++
+	if d.tells() {
 		d.report(d.Pointer(), code, message)
+	}
+}
+
+// ReportFunc reports a defect of the current value, with a message that is made
+// only if the Reporter is told.
+func (d *Decoder) ReportFunc(code string, message func() string) {
+	if d.tells() {
+		d.report(d.Pointer(), code, message())
+	}
+}
+
+// ReportMember reports a defect of a member of the current value, which need
+// not exist; see [Decoder.PointerTo].
+func (d *Decoder) ReportMember(name, code, message string) {
+	if d.tells() {
+		d.report(d.PointerTo(name), code, message)
 	}
 }
 
@@ -324,7 +371,7 @@ func (d *Decoder) want(k Kind) bool {
 	case got == Invalid:
 		d.unexpected("a value")
 	default:
-		d.Report(CodeWrongType, fmt.Sprintf("is %s, must be %s", got, k))
+		d.ReportFunc(CodeWrongType, func() string { return "is " + got.String() + ", must be " + k.String() })
 		d.Skip()
 	}
 	return false
@@ -405,7 +452,7 @@ func (d *Decoder) NextMember() (name string, ok bool) {
 		case tooLong != "":
 			d.Report(CodeTooLarge, "the name "+tooLong)
 		case d.seen(f, name):
-			d.Report(CodeDuplicate, "the name "+Quote(name)+" stands twice in this object")
+			d.ReportFunc(CodeDuplicate, func() string { return "the name " + Quote(name) + " stands twice in this object" })
 		default:
 			return name, true
 		}
@@ -557,12 +604,12 @@ func (d *Decoder) ReadInt() (int64, bool) {
 		return 0, false
 	}
 	if !plain {
-		d.Report(CodeWrongType, "is "+s+", must be an integer in plain digits")
+		d.ReportFunc(CodeWrongType, func() string { return "is " + s + ", must be an integer in plain digits" })
 		return 0, false
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil {
-		d.Report(CodeOutOfRange, "is "+s+", beyond what 64 bits hold")
+		d.ReportFunc(CodeOutOfRange, func() string { return "is " + s + ", beyond what 64 bits hold" })
 		return 0, false
 	}
 	return n, true

@@ -15,7 +15,8 @@
 // ends the reading: see [Decoder.Err]. What breaks a rule about one value
 // (its type, a repeated or unknown name, a length) is reported with its JSON
 // Pointer (RFC 6901), the value is passed over, and reading goes on, so that a
-// caller learns of all problems at once.
+// caller learns of all problems at once. A caller that has heard enough of them
+// says so with [Decoder.TellUntil].
 //
 // The writer half appends canonical text: no space, and strings escaped as
 // encoding/json escapes them.

@@ -274,6 +274,7 @@ func (w *walker) requireDead() {
 	d.Skip()
 	d.UnknownMember("a", "b")
 	d.Report(strictjson.CodeMalformed, "x")
+	d.ReportMember("a", strictjson.CodeMalformed, "x")
 	d.End()
 	in := d.Inside("[1,]", true)
 	in.Skip()

@@ -248,12 +248,14 @@ func (d *Decoder) scanNumber() (s string, plain, ok bool) {
 	d.pos = i
 	s = text[start:i]
 	if len(s) > MaxNumber {
-		d.Report(CodeTooLarge, fmt.Sprintf("is a number of %d characters; at most %d are allowed", len(s), MaxNumber))
+		d.ReportFunc(CodeTooLarge, func() string {
+			return fmt.Sprintf("is a number of %d characters; at most %d are allowed", len(s), MaxNumber)
+		})
 		return "", false, false
 	}
 	if exponent {
 		if f, _ := strconv.ParseFloat(s, 64); math.IsInf(f, 0) {
-			d.Report(CodeOutOfRange, "is "+s+", beyond what a double holds")
+			d.ReportFunc(CodeOutOfRange, func() string { return "is " + s + ", beyond what a double holds" })
 			return "", false, false
 		}
 	}

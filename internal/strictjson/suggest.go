@@ -15,13 +15,15 @@ const suggestions = 100
 // UnknownMember reports that the current member is none of the known names,
 // naming the nearest, and passes over its value.
 func (d *Decoder) UnknownMember(name string, known ...string) {
-	message := "the member " + Quote(name) + " is unknown here"
-	if d.root.reports < suggestions {
-		if near := Nearest(name, known); near != "" {
-			message += "; did you mean " + strconv.Quote(near) + "?"
+	d.ReportFunc(CodeUnknownMember, func() string {
+		message := "the member " + Quote(name) + " is unknown here"
+		if d.root.reports <= suggestions {
+			if near := Nearest(name, known); near != "" {
+				message += "; did you mean " + strconv.Quote(near) + "?"
+			}
 		}
-	}
-	d.Report(CodeUnknownMember, message)
+		return message
+	})
 	d.Skip()
 }
 
@@ -72,7 +74,13 @@ func Closest(word string, known []string) string {
 // editDistance is the optimal string alignment distance of two words, in
 // bytes.
 func editDistance(a, b string) int {
-	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	n := len(b) + 1
+	var few [3 * 40]int // enough for usual words, and nothing is allocated
+	rows := few[:]
+	if 3*n > len(rows) {
+		rows = make([]int, 3*n)
+	}
+	before, row, next := rows[:n], rows[n:2*n], rows[2*n:3*n]
 	for j := range row {
 		row[j] = j
 	}

@@ -55,6 +55,9 @@ func TestClosest(t *testing.T) {
 	require.Equal(t, "turnFlagOn", strictjson.Closest("zzzzzzzzzz", known), "the first of equally far words")
 	require.Contains(t, known, strictjson.Closest(strings.Repeat("\xff", 1<<16), known))
 	require.Empty(t, strictjson.Closest("x", nil))
+
+	a, b := strings.Repeat("a", 64), strings.Repeat("b", 100)
+	require.Equal(t, a, strictjson.Closest(a+strings.Repeat("b", 200), []string{b, a}), "only the first 64 bytes are measured")
 }
 
 func TestUnknownMember(t *testing.T) {
@@ -100,6 +103,11 @@ func TestUnknownMember(t *testing.T) {
 	}
 	require.Contains(t, list[99].message, "did you mean")
 	require.NotContains(t, list[100].message, "did you mean", "documents in strings count too")
+}
+
+func TestLongWordsAreMeasured(t *testing.T) {
+	long := strings.Repeat("long", 50)
+	require.Equal(t, long, strictjson.Nearest(long[:160]+"X"+long[160:], []string{"short", long}))
 }
 
 func TestQuote(t *testing.T) {
