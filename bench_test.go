@@ -1,13 +1,17 @@
 package flagstage_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/tidwall/buntdb"
 
 	"github.com/flagstage/flagstage"
 	"github.com/flagstage/flagstage/calendar"
@@ -222,4 +226,70 @@ func BenchmarkCalendarCursor(b *testing.B) {
 			b.Fatal(at)
 		}
 	})
+}
+
+// benchCreation is the request of a template whose key is its number.
+func benchCreation(b *testing.B) func(n int) []byte {
+	before, after, ok := bytes.Cut(sixStages(b), []byte(`"six-stages"`))
+	require.True(b, ok)
+	return func(n int) []byte {
+		document := make([]byte, 0, len(before)+len(after)+16)
+		document = append(append(document, before...), '"')
+		document = append(strconv.AppendInt(document, int64(n), 10), '"')
+		return append(document, after...)
+	}
+}
+
+// compareCreation compares an engine's creation of a template with decoding it
+// by encoding/json and keeping the document in buntdb, each in a store of
+// its own.
+func compareCreation(b *testing.B, must float64, db *buntdb.DB, engine *flagstage.Engine) {
+	document, n, m := benchCreation(b), 0, 0
+	ctx, actor := b.Context(), flagstage.Actor{MemberID: "bench"}
+	compare(b, must, func() {
+		n++
+		d := document(n)
+		var t plainTemplate
+		if json.Unmarshal(d, &t) != nil {
+			b.Fatal("encoding/json failed")
+		}
+		if err := db.Update(func(tx *buntdb.Tx) error {
+			_, _, err := tx.Set("template/"+t.Key, string(d), nil)
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		m++
+		if _, err := engine.CreateTemplateJSON(ctx, actor, document(m)); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkCreateInMemory compares reading, judging, printing and keeping a
+// template in memory.
+func BenchmarkCreateInMemory(b *testing.B) {
+	db, err := buntdb.Open(":memory:")
+	require.NoError(b, err)
+	defer db.Close()
+	engine, err := flagstage.NewMemory()
+	require.NoError(b, err)
+	defer engine.Close()
+	compareCreation(b, 0.50, db, engine)
+}
+
+// BenchmarkCreateInFile compares the same in a file that is not synced.
+func BenchmarkCreateInFile(b *testing.B) {
+	db, err := buntdb.Open(filepath.Join(b.TempDir(), "bunt"))
+	require.NoError(b, err)
+	defer db.Close()
+	var config buntdb.Config
+	require.NoError(b, db.ReadConfig(&config))
+	config.SyncPolicy, config.AutoShrinkDisabled = buntdb.Never, true
+	require.NoError(b, db.SetConfig(config))
+	engine, err := flagstage.Open(filepath.Join(b.TempDir(), "flagstage"), flagstage.WithDurability(flagstage.DurabilityNever))
+	require.NoError(b, err)
+	defer engine.Close()
+	compareCreation(b, 0.60, db, engine)
 }

@@ -1,20 +1,23 @@
 package flagstage
 
-import "github.com/flagstage/flagstage/flags"
+import (
+	"log/slog"
 
-// An Option changes how documents are read. All are optional.
+	"github.com/flagstage/flagstage/flags"
+)
+
+// An Option changes how documents are read or what an engine works with. All
+// are optional; those that do not concern a function have no effect on it.
 type Option func(*options)
 
 type options struct {
-	reading flags.Reading
-}
-
-// WithHostKinds lets instructions of the given kinds pass that this module
-// does not define. They are carried as they are, with the spelling and order
-// of their members; the host that applies them knows what they mean. A
-// documented kind keeps its meaning.
-func WithHostKinds(kinds ...string) Option {
-	return func(o *options) { o.reading.HostKinds = append(o.reading.HostKinds, kinds...) }
+	reading    flags.Reading
+	clock      Clock
+	ids        IDSource
+	guard      Guard
+	logger     *slog.Logger
+	limits     Limits
+	durability Durability
 }
 
 func newOptions(list []Option) options {
@@ -25,4 +28,40 @@ func newOptions(list []Option) options {
 		}
 	}
 	return o
+}
+
+// WithHostKinds lets instructions of the given kinds pass that this module
+// does not define. They are carried as they are, with the spelling and order
+// of their members; the host that applies them knows what they mean. A
+// documented kind cannot be given. It concerns reading, importing and engines.
+func WithHostKinds(kinds ...string) Option {
+	return func(o *options) { o.reading.HostKinds = append(o.reading.HostKinds, kinds...) }
+}
+
+// WithClock gives an engine its clock. Without it, it is [SystemClock].
+func WithClock(clock Clock) Option { return func(o *options) { o.clock = clock } }
+
+// WithIDs gives an engine its source of identifiers, which must be safe for
+// concurrent use. Without it, it is [RandomIDs].
+func WithIDs(ids IDSource) Option { return func(o *options) { o.ids = ids } }
+
+// WithGuard gives an engine a guard. Without it, everybody may do everything.
+func WithGuard(guard Guard) Option { return func(o *options) { o.guard = guard } }
+
+// WithLogger gives an engine a logger. Without it, it is silent.
+func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
+
+// WithLimits gives an engine limits that are narrower than those that there
+// are anyway.
+func WithLimits(limits Limits) Option { return func(o *options) { o.limits = limits } }
+
+// WithDurability says what [Open] promises of what was written. Without it, it
+// is [DurabilityAlways].
+func WithDurability(d Durability) Option { return func(o *options) { o.durability = d } }
+
+// Limits are limits of an engine. Zero stands for the limit that there is
+// anyway.
+type Limits struct {
+	DocumentBytes int // of a document; at most and normally 1 MiB
+	Stages        int // of a template; at most and normally 500
 }

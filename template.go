@@ -86,8 +86,15 @@ func ReadTemplate(document []byte, list ...Option) (TemplateInput, Problems) {
 // A WorkflowID is answered with the code not_found: there is no engine here
 // that could look it up.
 func NewTemplate(input TemplateInput, creation Creation) (Template, Problems) {
+	template, _, problems := newTemplate(input, creation, false)
+	return template, problems
+}
+
+// newTemplate is NewTemplate that also returns the printed template. With read
+// the input is what ReadTemplate returned, whose instructions are valid.
+func newTemplate(input TemplateInput, creation Creation, read bool) (Template, []byte, Problems) {
 	var problems Problems
-	j := judge{problems: &problems, now: Instant(creation.Now), stage: -1, condition: -1}
+	j := judge{problems: &problems, now: Instant(creation.Now), read: read, stage: -1, condition: -1}
 	j.creation(creation, true, true, true)
 	j.key("/key", input.Key)
 	j.input(&input)
@@ -95,7 +102,7 @@ func NewTemplate(input TemplateInput, creation Creation) (Template, Problems) {
 		j.errorf("/workflowId", flags.CodeNotFound, "there is no such workflow; without an engine there are none")
 	}
 	if problems.Err() != nil {
-		return Template{}, problems
+		return Template{}, nil, problems
 	}
 	now, owner := Instant(creation.Now), creation.Actor.Identity()
 	return build(&Template{
@@ -113,6 +120,12 @@ func NewTemplate(input TemplateInput, creation Creation) (Template, Problems) {
 //
 // Every template, printed and imported with its origin, is equal to itself.
 func Import(document []byte, origin Origin, creation Creation, list ...Option) (Template, Problems) {
+	template, _, problems := importTemplate(document, origin, creation, list)
+	return template, problems
+}
+
+// importTemplate is Import that also returns the printed template.
+func importTemplate(document []byte, origin Origin, creation Creation, list []Option) (Template, []byte, Problems) {
 	r := newReader(document, true, list)
 	doc, ok := r.readDocument()
 	var more Problems
@@ -121,7 +134,7 @@ func Import(document []byte, origin Origin, creation Creation, list ...Option) (
 	}
 	problems := r.judged(document, more)
 	if problems.Err() != nil {
-		return Template{}, problems
+		return Template{}, nil, problems
 	}
 	created := Instant(creation.Now)
 	if doc.created.given {
@@ -169,8 +182,8 @@ func (r *reader) judgeExported(doc *templateDocument, origin Origin, creation Cr
 }
 
 // build completes a template whose parts are valid, with identifiers that pick
-// chooses.
-func build(t *Template, stages []Stage, pick func(id string) string, problems Problems) (Template, Problems) {
+// chooses, and prints it.
+func build(t *Template, stages []Stage, pick func(id string) string, problems Problems) (Template, []byte, Problems) {
 	if t.name == "" {
 		t.name = t.key
 	}
@@ -178,12 +191,23 @@ func build(t *Template, stages []Stage, pick func(id string) string, problems Pr
 	for i, s := range stages {
 		t.stages[i] = copyStage(s, pick)
 	}
-	t.printed = len(t.appendJSON(nil, maxPrinted))
-	if t.printed > maxPrinted {
-		problems.Errorf("", flags.CodeTooLarge, "the printed template would have more than %d bytes", maxPrinted)
-		return Template{}, problems
+	printed, more := t.print()
+	if more != nil {
+		return Template{}, nil, append(problems, more...)
 	}
-	return *t, problems
+	return *t, printed, problems
+}
+
+// print prints a new or changed template, and notes how long that is, unless
+// it is too long.
+func (t *Template) print() ([]byte, Problems) {
+	printed := t.appendJSON(make([]byte, 0, 512+1024*len(t.stages)), maxPrinted)
+	if t.printed = len(printed); t.printed > maxPrinted {
+		var problems Problems
+		problems.Errorf("", flags.CodeTooLarge, "the printed template would have more than %d bytes", maxPrinted)
+		return nil, problems
+	}
+	return printed, nil
 }
 
 // creation judges what is needed of a Creation.
@@ -287,6 +311,20 @@ func (t Template) AppendJSON(dst []byte) []byte {
 
 // appendJSON stops somewhere when the result has become longer than limit.
 func (t Template) appendJSON(dst []byte, limit int) []byte {
+	dst = append(t.appendHead(dst), `,"stages":[`...)
+	for i, s := range t.stages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst = appendStage(dst, s, limit); len(dst) > limit {
+			return dst
+		}
+	}
+	return append(dst, "]}"...)
+}
+
+// appendHead appends the template up to its stages.
+func (t Template) appendHead(dst []byte) []byte {
 	dst = appendID(append(dst, '{'), t.id)
 	dst = strictjson.AppendString(append(dst, `,"_key":`...), t.key)
 	dst = strictjson.AppendInt(append(dst, `,"_creationDate":`...), t.createdAt.UnixMilli())
@@ -299,16 +337,7 @@ func (t Template) appendJSON(dst []byte, limit int) []byte {
 	if t.description != "" {
 		dst = strictjson.AppendString(append(dst, `,"description":`...), t.description)
 	}
-	dst = append(dst, `,"stages":[`...)
-	for i, s := range t.stages {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if dst = appendStage(dst, s, limit); len(dst) > limit {
-			return dst
-		}
-	}
-	return append(dst, "]}"...)
+	return dst
 }
 
 // MarshalJSON returns what [Template.AppendJSON] appends.

@@ -1,0 +1,204 @@
+package flagstage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// Engine keeps templates in a store. It is safe for concurrent use, also
+// beside other engines on the same store: what one changes, no other
+// overwrites unseen.
+//
+// Each call first asks the context, then who acts, then the guard, before
+// anything is read or revealed. A call that returns an error has changed
+// nothing, unless that wraps [ErrUnknownOutcome].
+type Engine struct {
+	store  Store
+	clock  Clock
+	ids    IDSource
+	guard  Guard
+	logger *slog.Logger
+	limits Limits
+	read   []Option // for reading documents
+	closed atomic.Bool
+}
+
+// New returns an engine on a store, which it closes when it is closed.
+func New(store Store, list ...Option) (*Engine, error) {
+	if store == nil {
+		return nil, fmt.Errorf("%w: new engine: there is no store; use NewMemory or Open", ErrInvalidRequest)
+	}
+	o := newOptions(list)
+	if err := o.reading.Validate().Err(); err != nil {
+		return nil, fmt.Errorf("new engine: host kinds: %w", err)
+	}
+	if o.limits.DocumentBytes < 0 || o.limits.Stages < 0 {
+		return nil, fmt.Errorf("%w: new engine: a limit is negative", ErrInvalidRequest)
+	}
+	e := &Engine{
+		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
+		read: []Option{WithHostKinds(o.reading.HostKinds...)},
+	}
+	if e.clock == nil {
+		e.clock = SystemClock()
+	}
+	if e.ids == nil {
+		e.ids = RandomIDs()
+	}
+	if e.logger == nil {
+		e.logger = slog.New(slog.DiscardHandler)
+	}
+	return e, nil
+}
+
+// NewMemory returns an engine whose store is in memory and gone when it is
+// closed: an engine without configuration, for tests and to try things out.
+func NewMemory(list ...Option) (*Engine, error) {
+	store, err := NewMemoryStore()
+	if err != nil {
+		return nil, err
+	}
+	return newOn(store, list)
+}
+
+// Open returns an engine whose store is the file at path; see [OpenStore] for
+// what is refused, and [WithDurability] for what it promises.
+func Open(path string, list ...Option) (*Engine, error) {
+	durability := newOptions(list).durability
+	if durability == "" {
+		durability = DurabilityAlways
+	}
+	store, err := OpenStore(path, durability)
+	if err != nil {
+		return nil, err
+	}
+	return newOn(store, list)
+}
+
+// newOn returns an engine on a store that is closed if that fails.
+func newOn(store Store, list []Option) (*Engine, error) {
+	e, err := New(store, list...)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return e, nil
+}
+
+// Close closes the engine and its store. Closing twice is no error. Calls
+// that come later get [ErrClosed].
+func (e *Engine) Close() error {
+	if e.closed.Swap(true) {
+		return nil
+	}
+	return e.store.Close()
+}
+
+// Verb names what an actor wants to do.
+type Verb string
+
+// The verbs of templates.
+const (
+	VerbCreateTemplate  Verb = "createTemplate"
+	VerbReadTemplate    Verb = "readTemplate"
+	VerbListTemplates   Verb = "listTemplates"
+	VerbReplaceTemplate Verb = "replaceTemplate"
+	VerbDeleteTemplate  Verb = "deleteTemplate"
+)
+
+// Request is what a guard is asked about.
+type Request struct {
+	Actor Actor
+	Verb  Verb
+	// TemplateKey is the template concerned; "" for a list, and for a
+	// creation whose document was not read yet.
+	TemplateKey string
+}
+
+// Guard says who may do what. It is asked before every call of an engine,
+// those that only read too, and must be safe for concurrent use.
+type Guard interface {
+	// Allow returns nil to let the request pass. Otherwise its error is what
+	// the caller gets; it should wrap [ErrUnauthorized], [ErrForbidden] or
+	// [ErrRateLimited].
+	Allow(ctx context.Context, request Request) error
+}
+
+// GuardFunc is a Guard made of a function.
+type GuardFunc func(ctx context.Context, request Request) error
+
+// Allow calls the function.
+func (f GuardFunc) Allow(ctx context.Context, request Request) error { return f(ctx, request) }
+
+// begin does what comes before all else in a call.
+func (e *Engine) begin(ctx context.Context, request Request) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if e.closed.Load() {
+		return fmt.Errorf("engine: %w", ErrClosed)
+	}
+	if err := request.Actor.Validate(); err != nil {
+		return err
+	}
+	if e.guard != nil {
+		if err := e.guard.Allow(ctx, request); err != nil {
+			e.logger.InfoContext(ctx, "refused", "verb", request.Verb, "actor", request.Actor.Identity(), "template", request.TemplateKey, "error", err)
+			return err
+		}
+	}
+	return nil
+}
+
+// creation is what a template made now by an actor takes.
+func (e *Engine) creation(actor Actor) Creation {
+	return Creation{Now: e.clock.Now(), IDs: e.ids, Actor: actor}
+}
+
+// checkDocument refuses a document that is larger than this engine takes.
+func (e *Engine) checkDocument(document []byte) error {
+	limit := e.limits.DocumentBytes
+	if limit == 0 || len(document) <= limit {
+		return nil
+	}
+	var problems Problems
+	problems.Errorf("", flags.CodeTooLarge, "the document has %d bytes; at most %d are allowed", len(document), limit)
+	return problems.Err()
+}
+
+// checkStages refuses more stages than this engine takes.
+func (e *Engine) checkStages(input TemplateInput) error {
+	if limit := e.limits.Stages; limit > 0 && len(input.Stages) > limit {
+		var problems Problems
+		problems.Errorf("/stages", flags.CodeTooLarge, "%s", tooMany("stages", limit))
+		return problems.Err()
+	}
+	return nil
+}
+
+// write commits a change of one record, and finds out what became of it if
+// the store cannot tell: written reports whether a record that was read back
+// is what the change would have left.
+func (e *Engine) write(ctx context.Context, txn Txn, key string, written func(Record) bool) (int64, error) {
+	revision, err := e.store.Commit(ctx, txn)
+	if !errors.Is(err, ErrUnknownOutcome) {
+		return revision, err
+	}
+	e.logger.WarnContext(ctx, "unknown outcome, reading back", "key", key, "error", err)
+	record, readErr := e.store.Get(context.WithoutCancel(ctx), key)
+	switch {
+	case readErr != nil:
+		return 0, fmt.Errorf("%w; reading back: %w", err, readErr)
+	case written(record):
+		return record.Revision, nil
+	}
+	return 0, err
+}
+
+// quoteKey quotes a key for an error.
+func quoteKey(key string) string { return strictjson.Quote(key) }

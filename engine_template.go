@@ -1,0 +1,297 @@
+package flagstage
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/flagstage/flagstage/flags"
+)
+
+// StoredTemplate is a template as an engine keeps it.
+type StoredTemplate struct {
+	Template
+	// Revision is what [Engine.ReplaceTemplate] and [Engine.DeleteTemplate]
+	// take to make sure that nobody else has changed the template since.
+	Revision int64
+	// Warnings are the problems of the request that did not prevent it. Only
+	// a call that takes a document returns any.
+	Warnings Problems
+}
+
+// CreateTemplate creates a template of Go values and keeps it.
+//
+// The error is a [*ProblemsError] for bad input; it wraps [ErrExists], and
+// [ErrInvalidRequest], if the key is taken, and [ErrNotFound] if a workflow is
+// asked for that does not exist.
+func (e *Engine) CreateTemplate(ctx context.Context, actor Actor, input TemplateInput) (StoredTemplate, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate, TemplateKey: input.Key}); err != nil {
+		return StoredTemplate{}, err
+	}
+	return e.createTemplate(ctx, actor, input, false, nil)
+}
+
+// CreateTemplateJSON reads a request as [ReadTemplate] does, creates the
+// template and keeps it. Errors are those of [Engine.CreateTemplate].
+func (e *Engine) CreateTemplateJSON(ctx context.Context, actor Actor, document []byte) (StoredTemplate, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}); err != nil {
+		return StoredTemplate{}, err
+	}
+	if err := e.checkDocument(document); err != nil {
+		return StoredTemplate{}, err
+	}
+	input, problems := ReadTemplate(document, e.read...)
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	return e.createTemplate(ctx, actor, input, true, problems)
+}
+
+func (e *Engine) createTemplate(ctx context.Context, actor Actor, input TemplateInput, read bool, warnings Problems) (StoredTemplate, error) {
+	if err := e.checkStages(input); err != nil {
+		return StoredTemplate{}, err
+	}
+	template, printed, problems := newTemplate(input, e.creation(actor), read)
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	return e.keepNew(ctx, template, printed, warnings)
+}
+
+// ImportTemplate keeps an exported template: see [Import]. Errors are those of
+// [Engine.CreateTemplate].
+func (e *Engine) ImportTemplate(ctx context.Context, actor Actor, document []byte, origin Origin) (StoredTemplate, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}); err != nil {
+		return StoredTemplate{}, err
+	}
+	if err := e.checkDocument(document); err != nil {
+		return StoredTemplate{}, err
+	}
+	template, printed, problems := importTemplate(document, origin, e.creation(actor), e.read)
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	if err := e.checkStages(TemplateInput{Stages: template.stages}); err != nil {
+		return StoredTemplate{}, err
+	}
+	return e.keepNew(ctx, template, printed, problems)
+}
+
+func (e *Engine) keepNew(ctx context.Context, template Template, printed []byte, warnings Problems) (StoredTemplate, error) {
+	stored, err := e.keep(ctx, template, printed, 0)
+	if errors.Is(err, ErrConflict) {
+		return StoredTemplate{}, fmt.Errorf("create template: the key %s: %w; choose another, or replace the template", quoteKey(template.key), ErrExists)
+	}
+	stored.Warnings = warnings
+	return stored, err
+}
+
+// keep writes a template whose record must have the given revision.
+func (e *Engine) keep(ctx context.Context, template Template, printed []byte, revision int64) (StoredTemplate, error) {
+	key := templatePrefix + template.key
+	value := encodeTemplate(template.origin, printed)
+	written, err := e.write(ctx, Txn{
+		If:  []Check{{Key: key, Revision: revision}},
+		Put: []Record{{Key: key, Value: value}},
+	}, key, func(r Record) bool { return r.Revision > revision && slices.Equal(r.Value, value) })
+	if err != nil {
+		return StoredTemplate{}, err
+	}
+	e.logger.DebugContext(ctx, "kept template", "template", template.key, "revision", written)
+	return StoredTemplate{Template: template, Revision: written}, nil
+}
+
+// Template returns a template. The error wraps [ErrNotFound] if there is none
+// with this key.
+func (e *Engine) Template(ctx context.Context, actor Actor, key string) (StoredTemplate, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReadTemplate, TemplateKey: key}); err != nil {
+		return StoredTemplate{}, err
+	}
+	return e.template(ctx, key)
+}
+
+func (e *Engine) template(ctx context.Context, key string) (StoredTemplate, error) {
+	if !flags.IsKey(key) {
+		return StoredTemplate{}, noTemplate(key)
+	}
+	record, err := e.store.Get(ctx, templatePrefix+key)
+	switch {
+	case err != nil:
+		return StoredTemplate{}, fmt.Errorf("read template %s: %w", quoteKey(key), err)
+	case record.Revision == 0:
+		return StoredTemplate{}, noTemplate(key)
+	}
+	return e.decodeTemplate(record)
+}
+
+func noTemplate(key string) error {
+	return fmt.Errorf("%w: there is no template with the key %s", ErrNotFound, quoteKey(key))
+}
+
+// TemplateQuery says which templates to list. The zero query lists all.
+type TemplateQuery struct {
+	// Search is part of the name or description, in upper or lower case.
+	Search string
+	// Summary leaves out the stages when the list is printed.
+	Summary bool
+}
+
+// TemplateList is a list of templates, ordered by key. It prints as the
+// published listing does.
+type TemplateList struct {
+	Items   []StoredTemplate
+	summary bool
+}
+
+// MarshalJSON returns the list in the published shape.
+func (l TemplateList) MarshalJSON() ([]byte, error) {
+	size := 16
+	for _, t := range l.Items {
+		size += t.printed + 1
+	}
+	dst := append(make([]byte, 0, size), `{"items":[`...)
+	for i, t := range l.Items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if l.summary {
+			dst = append(t.appendHead(dst), '}')
+		} else {
+			dst = t.AppendJSON(dst)
+		}
+	}
+	return append(dst, "]}"...), nil
+}
+
+// Templates returns the templates that match, ordered by key.
+func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery) (TemplateList, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListTemplates}); err != nil {
+		return TemplateList{}, err
+	}
+	list := TemplateList{Items: []StoredTemplate{}, summary: query.Summary}
+	search := strings.ToLower(query.Search)
+	for record, err := range e.store.Scan(ctx, templatePrefix) {
+		if err != nil {
+			return TemplateList{}, fmt.Errorf("list templates: %w", err)
+		}
+		t, err := e.decodeTemplate(record)
+		if err != nil {
+			return TemplateList{}, err
+		}
+		if strings.Contains(strings.ToLower(t.name), search) || strings.Contains(strings.ToLower(t.description), search) {
+			list.Items = append(list.Items, t)
+		}
+	}
+	return list, nil
+}
+
+// ReplaceTemplate puts another template in the place of the one that has the
+// input's key. Its identifier, creation date and owner stay; the maintainer
+// too. revision is that of the template to be replaced.
+//
+// The error wraps [ErrConflict] if the template has another revision by now,
+// [ErrNotFound] if there is none; otherwise errors are those of
+// [Engine.CreateTemplate].
+func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input TemplateInput, revision int64) (StoredTemplate, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReplaceTemplate, TemplateKey: input.Key}); err != nil {
+		return StoredTemplate{}, err
+	}
+	if err := e.checkStages(input); err != nil {
+		return StoredTemplate{}, err
+	}
+	template, problems := NewTemplate(input, e.creation(actor))
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	before, err := e.template(ctx, input.Key)
+	if err != nil {
+		return StoredTemplate{}, err
+	}
+	if before.Revision != revision {
+		return StoredTemplate{}, staleTemplate(input.Key, before.Revision, revision)
+	}
+	template.id, template.createdAt = before.id, before.createdAt
+	template.ownerID, template.maintainerID = before.ownerID, before.maintainerID
+	printed, problems := template.print()
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	return e.keep(ctx, template, printed, revision)
+}
+
+func staleTemplate(key string, is, was int64) error {
+	return fmt.Errorf("%w: the template %s has revision %d by now, not %d; read it again", ErrConflict, quoteKey(key), is, was)
+}
+
+// DeleteTemplate deletes a template of the given revision, or of any if that
+// is 0. Workflows that were made from it go on. The error wraps [ErrNotFound]
+// if there is none, and [ErrConflict] if it has another revision.
+func (e *Engine) DeleteTemplate(ctx context.Context, actor Actor, key string, revision int64) error {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbDeleteTemplate, TemplateKey: key}); err != nil {
+		return err
+	}
+	if !flags.IsKey(key) {
+		return noTemplate(key)
+	}
+	at := templatePrefix + key
+	before, err := e.store.Get(ctx, at)
+	switch {
+	case err != nil:
+		return fmt.Errorf("delete template %s: %w", quoteKey(key), err)
+	case before.Revision == 0:
+		return noTemplate(key)
+	case revision != 0 && before.Revision != revision:
+		return staleTemplate(key, before.Revision, revision)
+	}
+	_, err = e.write(ctx, Txn{
+		If:     []Check{{Key: at, Revision: before.Revision}},
+		Delete: []string{at},
+	}, at, func(r Record) bool { return r.Revision == 0 })
+	if err == nil {
+		e.logger.DebugContext(ctx, "deleted template", "template", key)
+	}
+	return err
+}
+
+// templatePrefix begins the store's keys of templates.
+const templatePrefix = "template/"
+
+// templateFormat is the first byte of a stored template. Behind it stand the
+// three keys of its origin, each behind its length, and the printed template.
+const templateFormat = 1
+
+func encodeTemplate(o Origin, printed []byte) []byte {
+	b := make([]byte, 0, 1+3*binary.MaxVarintLen16+len(o.ProjectKey)+len(o.EnvironmentKey)+len(o.FlagKey)+len(printed))
+	b = append(b, templateFormat)
+	for _, key := range []string{o.ProjectKey, o.EnvironmentKey, o.FlagKey} {
+		b = binary.AppendUvarint(b, uint64(len(key)))
+		b = append(b, key...)
+	}
+	return append(b, printed...)
+}
+
+func (e *Engine) decodeTemplate(r Record) (StoredTemplate, error) {
+	damaged := func(why string) (StoredTemplate, error) {
+		return StoredTemplate{}, fmt.Errorf("%w: the stored template at %s: %s", ErrFormat, quoteKey(r.Key), why)
+	}
+	if len(r.Value) == 0 || r.Value[0] != templateFormat {
+		return damaged("it has a format of a later version")
+	}
+	rest := r.Value[1:]
+	var keys [3]string
+	for i := range keys {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 || n > uint64(len(rest)-size) {
+			return damaged("its origin is cut short")
+		}
+		keys[i], rest = string(rest[size:size+int(n)]), rest[size+int(n):]
+	}
+	template, problems := Import(rest, Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}, Creation{}, e.read...)
+	if err := problems.Err(); err != nil {
+		return damaged(err.Error())
+	}
+	return StoredTemplate{Template: template, Revision: r.Revision}, nil
+}

@@ -1,0 +1,485 @@
+package flagstage_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/storetest"
+)
+
+// options make an engine whose bytes repeat.
+func fixed(more ...flagstage.Option) []flagstage.Option {
+	return append([]flagstage.Option{
+		flagstage.WithClock(flagstage.NewVirtualClock(now)), flagstage.WithIDs(flagstage.SeededIDs(1)),
+	}, more...)
+}
+
+func memory(t testing.TB, more ...flagstage.Option) *flagstage.Engine {
+	e, err := flagstage.NewMemory(fixed(more...)...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+func named(key, name string) flagstage.TemplateInput {
+	return flagstage.TemplateInput{Key: key, Name: name, Origin: origin, Stages: []flagstage.Stage{stage(hours(1))}}
+}
+
+func TestEngineKeepsTemplates(t *testing.T) {
+	ctx := t.Context()
+	e := memory(t)
+	input := readRollout(t)
+	created, err := e.CreateTemplate(ctx, alice, input)
+	require.NoError(t, err)
+	require.True(t, create(t, input).Equal(created.Template), "the same as NewTemplate makes")
+	require.Positive(t, created.Revision)
+
+	got, err := e.Template(ctx, bob, "progressive-rollout")
+	require.NoError(t, err)
+	require.Equal(t, created, got)
+
+	input.Description = "changed"
+	replaced, err := e.ReplaceTemplate(ctx, bob, input, got.Revision)
+	require.NoError(t, err)
+	require.Greater(t, replaced.Revision, created.Revision)
+	require.Equal(t, created.ID(), replaced.ID())
+	require.Equal(t, created.CreatedAt(), replaced.CreatedAt())
+	require.Equal(t, "alice", replaced.OwnerID())
+	require.Equal(t, "changed", replaced.Description())
+	require.NotEqual(t, created.Stages()[0].ID, replaced.Stages()[0].ID)
+	got, err = e.Template(ctx, bob, "progressive-rollout")
+	require.NoError(t, err)
+	require.Equal(t, replaced, got)
+
+	require.NoError(t, e.DeleteTemplate(ctx, bob, "progressive-rollout", replaced.Revision))
+	_, err = e.Template(ctx, bob, "progressive-rollout")
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+	_, err = e.CreateTemplate(ctx, alice, input)
+	require.NoError(t, err, "a key can be used again")
+}
+
+func TestEngineTakesDocuments(t *testing.T) {
+	ctx := t.Context()
+	e := memory(t, flagstage.WithHostKinds("acmePage"))
+	document := conditions(`{"kind":"schedule","executeNow":true,"description":"d"}`)
+	created, err := e.CreateTemplateJSON(ctx, alice, []byte(document))
+	require.NoError(t, err)
+	require.Equal(t, []string{firstCondition + "/description exclusive?"}, found(created.Warnings))
+
+	imported, err := e.ImportTemplate(ctx, alice, []byte(exportedTemplate), origin)
+	require.NoError(t, err)
+	require.Equal(t, "owner", imported.OwnerID())
+	got, err := e.Template(ctx, alice, "maintenance")
+	require.NoError(t, err)
+	require.True(t, imported.Equal(got.Template))
+
+	hosted := strings.Replace(instructions(`{"kind":"acmePage","who":"ops"}`), `"k"`, `"hosted"`, 1)
+	_, err = e.CreateTemplateJSON(ctx, alice, []byte(hosted))
+	require.NoError(t, err)
+	_, err = e.Template(ctx, alice, "hosted")
+	require.NoError(t, err, "the engine reads its own records with its host kinds")
+}
+
+func TestEngineListsTemplatesByKey(t *testing.T) {
+	ctx := t.Context()
+	e := memory(t)
+	empty, err := e.Templates(ctx, alice, flagstage.TemplateQuery{})
+	require.NoError(t, err)
+	document, err := json.Marshal(empty)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"items":[]}`, string(document))
+	for _, key := range []string{"b", "a.1", "Z", "a"} {
+		input := named(key, "Name of "+key)
+		input.Description = strings.ToUpper("described " + key)
+		_, err := e.CreateTemplate(ctx, alice, input)
+		require.NoError(t, err)
+	}
+	keys := func(query flagstage.TemplateQuery) (list []string) {
+		l, err := e.Templates(ctx, alice, query)
+		require.NoError(t, err)
+		for _, item := range l.Items {
+			list = append(list, item.Key())
+		}
+		return list
+	}
+	require.Equal(t, []string{"Z", "a", "a.1", "b"}, keys(flagstage.TemplateQuery{}))
+	require.Equal(t, []string{"a", "a.1"}, keys(flagstage.TemplateQuery{Search: "name OF a"}))
+	require.Equal(t, []string{"b"}, keys(flagstage.TemplateQuery{Search: "Described B"}))
+	require.Empty(t, keys(flagstage.TemplateQuery{Search: "nothing"}))
+
+	full, err := e.Templates(ctx, alice, flagstage.TemplateQuery{})
+	require.NoError(t, err)
+	document, err = json.Marshal(full)
+	require.NoError(t, err)
+	var listing struct{ Items []json.RawMessage }
+	require.NoError(t, json.Unmarshal(document, &listing))
+	require.Len(t, listing.Items, 4)
+	for i, item := range listing.Items {
+		requireMembers(t, item)
+		require.Equal(t, string(full.Items[i].AppendJSON(nil)), string(item))
+	}
+	summary, err := e.Templates(ctx, alice, flagstage.TemplateQuery{Summary: true})
+	require.NoError(t, err)
+	document, err = json.Marshal(summary)
+	require.NoError(t, err)
+	require.NotContains(t, string(document), "stages")
+	require.True(t, json.Valid(document))
+}
+
+func TestEngineRefuses(t *testing.T) {
+	ctx := t.Context()
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	closed := memory(t)
+	require.NoError(t, closed.Close())
+	e := memory(t, flagstage.WithLimits(flagstage.Limits{DocumentBytes: 300, Stages: 2}))
+	kept, err := e.CreateTemplate(ctx, alice, named("kept", ""))
+	require.NoError(t, err)
+	big := named("big", "")
+	big.Stages = make([]flagstage.Stage, 3)
+	for _, c := range []struct {
+		name string
+		call func() error
+		want error
+		code string
+		says string
+	}{
+		{"a key that is taken", func() error { _, err := e.CreateTemplate(ctx, alice, named("kept", "")); return err }, flagstage.ErrExists, "invalid_request", "kept"},
+		{"a bad key", func() error { _, err := e.CreateTemplate(ctx, alice, named("a b", "")); return err }, flagstage.ErrInvalidRequest, "invalid_request", "/key"},
+		{"a bad document", func() error { _, err := e.CreateTemplateJSON(ctx, alice, []byte(`{}`)); return err }, flagstage.ErrInvalidRequest, "invalid_request", "/stages"},
+		{"a bad import", func() error { _, err := e.ImportTemplate(ctx, alice, []byte(`{}`), origin); return err }, flagstage.ErrInvalidRequest, "invalid_request", "/_key"},
+		{"a document over the limit", func() error {
+			_, err := e.CreateTemplateJSON(ctx, alice, []byte(`{"key":"k"`+strings.Repeat(" ", 300)))
+			return err
+		}, flagstage.ErrInvalidRequest, "invalid_request", "300"},
+		{"an import over the limit", func() error {
+			_, err := e.ImportTemplate(ctx, alice, []byte(exportedTemplate), origin)
+			return err
+		}, flagstage.ErrInvalidRequest, "invalid_request", "300"},
+		{"too many stages", func() error { _, err := e.CreateTemplate(ctx, alice, big); return err }, flagstage.ErrInvalidRequest, "invalid_request", "at most 2"},
+		{"a workflow", func() error {
+			_, err := e.CreateTemplateJSON(ctx, alice, []byte(`{"key":"k","workflowId":"w"}`))
+			return err
+		}, flagstage.ErrNotFound, "not_found", "/workflowId"},
+		{"an unknown key", func() error { _, err := e.Template(ctx, alice, "none"); return err }, flagstage.ErrNotFound, "not_found", "none"},
+		{"a hostile key", func() error { _, err := e.Template(ctx, alice, "a\x00\x1b"); return err }, flagstage.ErrNotFound, "not_found", `a\x00\x1b`},
+		{"replacing nothing", func() error { _, err := e.ReplaceTemplate(ctx, alice, named("none", ""), 1); return err }, flagstage.ErrNotFound, "not_found", "none"},
+		{"replacing with something bad", func() error {
+			_, err := e.ReplaceTemplate(ctx, alice, flagstage.TemplateInput{Key: "kept"}, kept.Revision)
+			return err
+		}, flagstage.ErrInvalidRequest, "invalid_request", "/stages"},
+		{"a stale revision", func() error {
+			_, err := e.ReplaceTemplate(ctx, alice, named("kept", ""), kept.Revision+1)
+			return err
+		}, flagstage.ErrConflict, "optimistic_locking_error", "read it again"},
+		{"deleting nothing", func() error { return e.DeleteTemplate(ctx, alice, "none", 0) }, flagstage.ErrNotFound, "not_found", "none"},
+		{"deleting a stale revision", func() error { return e.DeleteTemplate(ctx, alice, "kept", kept.Revision+1) }, flagstage.ErrConflict, "optimistic_locking_error", "read it again"},
+		{"nobody", func() error { _, err := e.Template(ctx, flagstage.Actor{}, "kept"); return err }, flagstage.ErrUnauthorized, "unauthorized", "actor"},
+		{"a cancelled context", func() error { _, err := e.CreateTemplate(cancelled, alice, named("k", "")); return err }, context.Canceled, "", ""},
+		{"a closed engine", func() error { _, err := closed.Templates(ctx, alice, flagstage.TemplateQuery{}); return err }, flagstage.ErrClosed, "", "closed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.call()
+			require.ErrorIs(t, err, c.want)
+			require.ErrorContains(t, err, c.says)
+			require.Equal(t, c.code, flagstage.Code(err))
+			list, err := e.Templates(ctx, alice, flagstage.TemplateQuery{})
+			require.NoError(t, err)
+			require.Equal(t, []flagstage.StoredTemplate{kept}, list.Items, "nothing has changed")
+		})
+	}
+}
+
+func TestEnginesThatCannotBeMade(t *testing.T) {
+	_, err := flagstage.New(nil)
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	_, err = flagstage.NewMemory(flagstage.WithHostKinds("turnFlagOn"))
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	_, err = flagstage.NewMemory(flagstage.WithLimits(flagstage.Limits{Stages: -1}))
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		file := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		return file
+	}
+	text := write("text", "a list of things to buy\n")
+	for name, c := range map[string]struct {
+		path string
+		want error
+	}{
+		"a text":                        {text, flagstage.ErrFormat},
+		"the beginning of a store":      {write("cut", "*3\r\n$3\r\nset\r\n"), flagstage.ErrFormat},
+		"a database of something else":  {write("bunt", "*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\nb\r\n"), flagstage.ErrFormat},
+		"a directory":                   {dir, flagstage.ErrFormat},
+		"below a regular file":          {filepath.Join(text, "db"), nil},
+		"in a folder that is not there": {filepath.Join(dir, "no", "db"), fs.ErrNotExist},
+	} {
+		_, err := flagstage.Open(c.path)
+		require.Error(t, err, name)
+		require.ErrorContains(t, err, "open store: ", name)
+		if c.want != nil {
+			require.ErrorIs(t, err, c.want, name)
+		} else {
+			var pathError *fs.PathError
+			require.ErrorAs(t, err, &pathError, name)
+		}
+	}
+	kept, err := os.ReadFile(text)
+	require.NoError(t, err)
+	require.Equal(t, "a list of things to buy\n", string(kept), "a file that is no store is left alone")
+	_, err = flagstage.Open(filepath.Join(dir, "db"), flagstage.WithDurability(flagstage.DurabilityVolatile))
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+}
+
+func TestEngineOnAFileKeepsItsTemplates(t *testing.T) {
+	ctx := t.Context()
+	for _, durability := range []flagstage.Durability{flagstage.DurabilityAlways, flagstage.DurabilityInterval, flagstage.DurabilityNever} {
+		path := filepath.Join(t.TempDir(), "db")
+		e, err := flagstage.Open(path, fixed(flagstage.WithDurability(durability))...)
+		require.NoError(t, err)
+		created, err := e.CreateTemplate(ctx, alice, readRollout(t))
+		require.NoError(t, err)
+		require.NoError(t, e.Close())
+		require.NoError(t, e.Close(), "closing twice is no error")
+
+		e, err = flagstage.Open(path)
+		require.NoError(t, err)
+		got, err := e.Template(ctx, alice, created.Key())
+		require.NoError(t, err)
+		require.Equal(t, created, got)
+		require.NoError(t, e.Close())
+	}
+}
+
+func TestGuardIsAskedBeforeAnythingIsRevealed(t *testing.T) {
+	ctx := t.Context()
+	var asked []flagstage.Request
+	refuse := false
+	guard := flagstage.GuardFunc(func(_ context.Context, r flagstage.Request) error {
+		asked = append(asked, r)
+		if refuse {
+			return flagstage.ErrForbidden
+		}
+		return nil
+	})
+	e := memory(t, flagstage.WithGuard(guard))
+	calls := func() (errs []error) {
+		_, err := e.CreateTemplate(ctx, alice, named("k", ""))
+		errs = append(errs, err)
+		_, err = e.CreateTemplateJSON(ctx, alice, []byte(`nonsense`))
+		errs = append(errs, err)
+		_, err = e.ImportTemplate(ctx, alice, []byte(`nonsense`), origin)
+		errs = append(errs, err)
+		_, err = e.Template(ctx, alice, "k")
+		errs = append(errs, err)
+		_, err = e.Templates(ctx, alice, flagstage.TemplateQuery{})
+		errs = append(errs, err)
+		_, err = e.ReplaceTemplate(ctx, alice, named("k", ""), 1)
+		errs = append(errs, err)
+		return append(errs, e.DeleteTemplate(ctx, alice, "k", 0))
+	}
+	calls()
+	want := []flagstage.Request{
+		{Actor: alice, Verb: flagstage.VerbCreateTemplate, TemplateKey: "k"},
+		{Actor: alice, Verb: flagstage.VerbCreateTemplate},
+		{Actor: alice, Verb: flagstage.VerbCreateTemplate},
+		{Actor: alice, Verb: flagstage.VerbReadTemplate, TemplateKey: "k"},
+		{Actor: alice, Verb: flagstage.VerbListTemplates},
+		{Actor: alice, Verb: flagstage.VerbReplaceTemplate, TemplateKey: "k"},
+		{Actor: alice, Verb: flagstage.VerbDeleteTemplate, TemplateKey: "k"},
+	}
+	require.Equal(t, want, asked)
+	refuse = true
+	for _, err := range calls() {
+		require.ErrorIs(t, err, flagstage.ErrForbidden, "whether it exists or is valid is not told")
+	}
+}
+
+func TestEngineIsSilentUnlessGivenALogger(t *testing.T) {
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	defer slog.SetDefault(before)
+	_, err := memory(t).CreateTemplate(t.Context(), alice, named("k", ""))
+	require.NoError(t, err)
+	require.Empty(t, log.String())
+	e := memory(t, flagstage.WithLogger(slog.Default()))
+	_, err = e.CreateTemplate(t.Context(), alice, named("k", ""))
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "template=k")
+}
+
+func TestEngineFindsOutWhatBecameOfAnUnknownOutcome(t *testing.T) {
+	ctx := t.Context()
+	for _, written := range []bool{true, false} {
+		store, err := flagstage.NewMemoryStore()
+		require.NoError(t, err)
+		unsure := &unsureStore{Store: store, written: written}
+		e, err := flagstage.New(unsure, fixed()...)
+		require.NoError(t, err)
+		created, err := e.CreateTemplate(ctx, alice, named("k", ""))
+		if !written {
+			require.ErrorIs(t, err, flagstage.ErrUnknownOutcome)
+			require.Empty(t, flagstage.Code(err))
+			continue
+		}
+		require.NoError(t, err)
+		got, err := e.Template(ctx, alice, "k")
+		require.NoError(t, err)
+		require.Equal(t, created, got)
+		_, err = e.CreateTemplate(ctx, alice, named("k", ""))
+		require.ErrorIs(t, err, flagstage.ErrExists)
+		_, err = e.ReplaceTemplate(ctx, alice, named("k", "other"), created.Revision)
+		require.NoError(t, err)
+		require.NoError(t, e.DeleteTemplate(ctx, alice, "k", 0))
+	}
+}
+
+// unsureStore never knows what became of a commit.
+type unsureStore struct {
+	flagstage.Store
+	written bool
+}
+
+func (s *unsureStore) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	if !s.written {
+		return 0, flagstage.ErrUnknownOutcome
+	}
+	if _, err := s.Store.Commit(ctx, txn); err != nil {
+		return 0, err
+	}
+	return 0, fmt.Errorf("power cut: %w", flagstage.ErrUnknownOutcome)
+}
+
+// TestWhateverFailsNothingIsHalfDone runs the life of a template with a fault
+// at each call of the store: a call that returned nil has happened, one that
+// returned an error has not, unless its outcome is unknown.
+func TestWhateverFailsNothingIsHalfDone(t *testing.T) {
+	ctx := context.Background()
+	storetest.Sweep(t, func(t *testing.T, plan storetest.Plan) bool {
+		inner := storetest.NewModel()
+		store := storetest.Faulty(inner, plan)
+		e, err := flagstage.New(store, fixed()...)
+		require.NoError(t, err)
+		witness, err := flagstage.New(inner)
+		require.NoError(t, err)
+		read := func() string { // the name of the template, "" if there is none
+			store.Restart()
+			got, err := witness.Template(ctx, alice, "k")
+			if err != nil {
+				require.ErrorIs(t, err, flagstage.ErrNotFound)
+			}
+			return got.Name()
+		}
+		step := func(err error, before, after string) {
+			is := read()
+			switch {
+			case err == nil:
+				require.Equal(t, after, is)
+			case errors.Is(err, flagstage.ErrUnknownOutcome) || errors.Is(err, storetest.ErrCrashed):
+				require.Contains(t, []string{before, after}, is)
+			default:
+				require.Equal(t, before, is)
+			}
+		}
+		created, err := e.CreateTemplate(ctx, alice, named("k", "one"))
+		step(err, "", "one")
+		before := read()
+		_, err = e.ReplaceTemplate(ctx, alice, named("k", "two"), created.Revision)
+		step(err, before, "two")
+		before = read()
+		step(e.DeleteTemplate(ctx, alice, "k", 0), before, "")
+		return store.Fired()
+	})
+}
+
+func TestOfManyWritersOneWins(t *testing.T) {
+	ctx := t.Context()
+	store, err := flagstage.NewMemoryStore()
+	require.NoError(t, err)
+	var engines []*flagstage.Engine
+	for range 2 {
+		e, err := flagstage.New(store, flagstage.WithClock(flagstage.NewVirtualClock(now)))
+		require.NoError(t, err)
+		engines = append(engines, e)
+	}
+	var created atomic.Int32
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			if _, err := engines[i%2].CreateTemplate(ctx, alice, named("k", "")); err == nil {
+				created.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	require.EqualValues(t, 1, created.Load())
+	kept, err := engines[0].Template(ctx, alice, "k")
+	require.NoError(t, err)
+	var replaced atomic.Int32
+	for i := range 8 {
+		wait.Go(func() {
+			if _, err := engines[i%2].ReplaceTemplate(ctx, alice, named("k", fmt.Sprint(i)), kept.Revision); err == nil {
+				replaced.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	require.EqualValues(t, 1, replaced.Load())
+}
+
+func TestStoredTemplatesAreReadBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e, err := flagstage.NewMemory(fixed()...)
+		require.NoError(t, err)
+		created, err := e.CreateTemplate(context.Background(), alice, anyTemplate(t))
+		require.NoError(t, err)
+		got, err := e.Template(context.Background(), alice, created.Key())
+		require.NoError(t, err)
+		require.Equal(t, created, got)
+		require.NoError(t, e.Close())
+	})
+}
+
+func TestDamagedRecordsAreReported(t *testing.T) {
+	ctx := t.Context()
+	store, err := flagstage.NewMemoryStore()
+	require.NoError(t, err)
+	e, err := flagstage.New(store)
+	require.NoError(t, err)
+	for _, value := range []string{"", "\x02", "\x01", "\x01\xff", "\x01\x01p\x01e\x01f{}", "\x01\x01p\x01e\x01f"} {
+		_, err := store.Commit(ctx, flagstage.Txn{Put: []flagstage.Record{{Key: "template/k", Value: []byte(value)}}})
+		require.NoError(t, err)
+		_, err = e.Template(ctx, alice, "k")
+		require.ErrorIs(t, err, flagstage.ErrFormat, "%q", value)
+		_, err = e.Templates(ctx, alice, flagstage.TemplateQuery{})
+		require.ErrorIs(t, err, flagstage.ErrFormat)
+	}
+}
+
+func TestMemoryStoreKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(string) (flagstage.Store, error) { return flagstage.NewMemoryStore() }, flagstage.DurabilityVolatile)
+}
+
+func TestFileStoreKeepsTheContract(t *testing.T) {
+	storetest.Run(t, func(path string) (flagstage.Store, error) {
+		return flagstage.OpenStore(path, flagstage.DurabilityNever)
+	}, flagstage.DurabilityNever)
+}

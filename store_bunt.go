@@ -1,0 +1,378 @@
+package flagstage
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/flagstage/flagstage/internal/journal"
+)
+
+// ErrFormat is wrapped when a file that should be a store was written by
+// something else, or is none. It was left alone.
+var ErrFormat = journal.ErrFormat
+
+// ErrFailed is wrapped when the database under a store failed in the middle
+// of something. Close the store and open it again.
+var ErrFailed = journal.ErrFailed
+
+// NewMemoryStore returns a store in memory, which is gone when it is closed.
+func NewMemoryStore() (Store, error) {
+	j, err := journal.Memory()
+	if err != nil {
+		return nil, fmt.Errorf("open store in memory: %w", err)
+	}
+	return newBuntStore(j)
+}
+
+// OpenStore opens the store in a file, which is created if it does not exist,
+// readable by its owner only as far as the umask says. A file that something
+// else wrote is refused with [ErrFormat]. One program at a time may have it
+// open. DurabilityVolatile is refused: it is that of [NewMemoryStore].
+func OpenStore(path string, durability Durability) (Store, error) {
+	var sync journal.Sync
+	switch durability {
+	case DurabilityAlways:
+		sync = journal.SyncAlways
+	case DurabilityInterval:
+		sync = journal.SyncInterval
+	case DurabilityNever:
+		sync = journal.SyncNever
+	default:
+		return nil, fmt.Errorf("%w: open store: a file cannot have the durability %q", ErrInvalidRequest, durability)
+	}
+	j, err := journal.Open(path, sync)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return newBuntStore(j)
+}
+
+// buntStore is a Store on a journal.
+type buntStore struct {
+	mu       sync.RWMutex
+	journal  *journal.Journal
+	revision int64
+	due      dueOrder
+	closed   bool
+}
+
+// revisionKey holds the number of the last commit.
+const revisionKey = reservedPrefix + "revision"
+
+// stored is how a record is kept: its revision, its wake (0 is none), each in
+// eight bytes, and the value.
+const storedHead = 16
+
+func encodeStored(r Record, revision int64) string {
+	var head [storedHead]byte
+	binary.BigEndian.PutUint64(head[:], uint64(revision))
+	binary.BigEndian.PutUint64(head[8:], uint64(wakeOf(r.Wake)))
+	var b strings.Builder
+	b.Grow(storedHead + len(r.Value))
+	b.Write(head[:])
+	b.Write(r.Value)
+	return b.String()
+}
+
+// noWake stands for the zero Wake.
+const noWake = -1
+
+func wakeOf(at time.Time) int64 {
+	if at.IsZero() {
+		return noWake
+	}
+	return at.UnixMilli()
+}
+
+func decodeStored(key, stored string) (Record, error) {
+	revision, wake, err := decodeHead(key, stored)
+	if err != nil {
+		return Record{}, err
+	}
+	r := Record{Key: key, Value: []byte(stored[storedHead:]), Revision: revision}
+	if wake != noWake {
+		r.Wake = time.UnixMilli(wake).UTC()
+	}
+	return r, nil
+}
+
+func decodeHead(key, stored string) (revision, wake int64, err error) {
+	if len(stored) < storedHead {
+		return 0, noWake, fmt.Errorf("%w: the record at %q is cut short", ErrFormat, key)
+	}
+	head := []byte(stored[:storedHead])
+	return int64(binary.BigEndian.Uint64(head)), int64(binary.BigEndian.Uint64(head[8:])), nil
+}
+
+func newBuntStore(j *journal.Journal) (Store, error) {
+	s := &buntStore{journal: j}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), j.Close())
+	}
+	return s, nil
+}
+
+// load reads the number of the last commit, and what is due when.
+func (s *buntStore) load() error {
+	number, ok, err := s.journal.Get(revisionKey)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if len(number) != 8 {
+			return fmt.Errorf("%w: the number of the last commit is damaged", ErrFormat)
+		}
+		s.revision = int64(binary.BigEndian.Uint64([]byte(number)))
+	}
+	var damaged error
+	err = s.journal.Ascend("", func(key, value string) bool {
+		if strings.HasPrefix(key, reservedPrefix) {
+			return true
+		}
+		r, err := decodeStored(key, value)
+		if err != nil {
+			damaged = err
+			return false
+		}
+		if wake := wakeOf(r.Wake); wake != noWake {
+			s.due.insert(dueEntry{wake, key})
+		}
+		return true
+	})
+	return errors.Join(err, damaged)
+}
+
+// begin checks what every call checks before it does anything.
+func (s *buntStore) begin(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed {
+		return fmt.Errorf("store: %w", ErrClosed)
+	}
+	return nil
+}
+
+// get returns the record at a key. The lock is held.
+func (s *buntStore) get(key string) (Record, error) {
+	if strings.HasPrefix(key, reservedPrefix) {
+		return Record{Key: key}, nil
+	}
+	stored, ok, err := s.journal.Get(key)
+	if err != nil || !ok {
+		return Record{Key: key}, err
+	}
+	return decodeStored(key, stored)
+}
+
+// head returns the revision and the wake of the record at a key. The lock is
+// held.
+func (s *buntStore) head(key string) (revision, wake int64, err error) {
+	stored, ok, err := s.journal.Get(key)
+	if err != nil || !ok {
+		return 0, noWake, err
+	}
+	return decodeHead(key, stored)
+}
+
+func (s *buntStore) Get(ctx context.Context, key string) (Record, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.begin(ctx); err != nil {
+		return Record{}, err
+	}
+	return s.get(key)
+}
+
+// Pages of iterators hold at most so many records, and stop growing at so many
+// bytes.
+const (
+	pageRecords = 256
+	pageBytes   = 1 << 20
+)
+
+// pages yields the records of page after page. next returns one, and whether
+// it is the last.
+func pages(next func() (page []Record, last bool, err error)) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for {
+			page, last, err := next()
+			for _, r := range page {
+				if !yield(r, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			if last {
+				return
+			}
+		}
+	}
+}
+
+func (s *buntStore) Scan(ctx context.Context, prefix string) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		from := prefix
+		pages(func() (page []Record, last bool, err error) {
+			page, last, err = s.scanPage(ctx, prefix, from)
+			if n := len(page); n > 0 {
+				from = page[n-1].Key + "\x00" // the next possible key
+			}
+			return page, last, err
+		})(yield)
+	}
+}
+
+func (s *buntStore) scanPage(ctx context.Context, prefix, from string) (page []Record, last bool, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.begin(ctx); err != nil {
+		return nil, true, err
+	}
+	size, last := 0, true
+	var damaged error
+	err = s.journal.Ascend(from, func(key, value string) bool {
+		if !strings.HasPrefix(key, prefix) {
+			return false
+		}
+		if strings.HasPrefix(key, reservedPrefix) {
+			return true
+		}
+		if len(page) == pageRecords || size >= pageBytes {
+			last = false
+			return false
+		}
+		r, err := decodeStored(key, value)
+		if err != nil {
+			damaged = err
+			return false
+		}
+		page = append(page, r)
+		size += len(value)
+		return true
+	})
+	return page, last, errors.Join(err, damaged)
+}
+
+func (s *buntStore) Due(ctx context.Context, until time.Time) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		after := dueEntry{wake: math.MinInt64}
+		pages(func() (page []Record, last bool, err error) {
+			page, after, last, err = s.duePage(ctx, after, until.UnixMilli())
+			return page, last, err
+		})(yield)
+	}
+}
+
+func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64) (page []Record, behind dueEntry, last bool, err error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.begin(ctx); err != nil {
+		return nil, after, true, err
+	}
+	entries, size := s.due.page(after, until, pageRecords), 0
+	for _, e := range entries {
+		if size >= pageBytes {
+			return page, after, false, nil
+		}
+		r, err := s.get(e.key)
+		if err != nil {
+			return page, after, true, err
+		}
+		page, after = append(page, r), e
+		size += len(r.Value)
+	}
+	return page, after, len(entries) < pageRecords, nil
+}
+
+func (s *buntStore) Commit(ctx context.Context, txn Txn) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.begin(ctx); err != nil {
+		return 0, err
+	}
+	if err := txn.Validate(); err != nil {
+		return 0, err
+	}
+	for _, check := range txn.If {
+		revision, _, err := s.head(check.Key)
+		if err != nil {
+			return 0, err
+		}
+		if revision != check.Revision {
+			return 0, fmt.Errorf("%w: the record at %q has revision %d, not %d", ErrConflict, check.Key, revision, check.Revision)
+		}
+	}
+	revision := s.revision + 1
+	ops, changes, err := s.operations(txn, revision)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.journal.Apply(ops); err != nil {
+		if errors.Is(err, journal.ErrFailed) {
+			err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+		}
+		return 0, err
+	}
+	s.revision = revision
+	for _, c := range changes {
+		if c.before != noWake {
+			s.due.remove(dueEntry{c.before, c.key})
+		}
+		if c.after != noWake {
+			s.due.insert(dueEntry{c.after, c.key})
+		}
+	}
+	return revision, nil
+}
+
+// wakeChange is what a transaction does to the order of what is due.
+type wakeChange struct {
+	key           string
+	before, after int64
+}
+
+// operations returns what the journal has to do, and how wakes change.
+func (s *buntStore) operations(txn Txn, revision int64) (ops []journal.Op, changes []wakeChange, err error) {
+	note := func(key string, after int64) error {
+		_, before, err := s.head(key)
+		if err == nil && before != after {
+			changes = append(changes, wakeChange{key, before, after})
+		}
+		return err
+	}
+	for _, r := range txn.Put {
+		if err := note(r.Key, wakeOf(r.Wake)); err != nil {
+			return nil, nil, err
+		}
+		ops = append(ops, journal.Op{Key: r.Key, Value: encodeStored(r, revision)})
+	}
+	for _, key := range txn.Delete {
+		if err := note(key, noWake); err != nil {
+			return nil, nil, err
+		}
+		ops = append(ops, journal.Op{Key: key, Delete: true})
+	}
+	number := string(binary.BigEndian.AppendUint64(nil, uint64(revision)))
+	return append(ops, journal.Op{Key: revisionKey, Value: number}), changes, nil
+}
+
+func (s *buntStore) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	return s.journal.Close()
+}
