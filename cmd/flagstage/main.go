@@ -1,9 +1,13 @@
-// Command flagstage checks, creates and simulates templates of staged feature
-// flag releases.
+// Command flagstage checks, creates, keeps and simulates templates of staged
+// feature flag releases.
 //
 //	flagstage validate FILE…
-//	flagstage create FILE [--member ID]
+//	flagstage create FILE [--member ID] [--db PATH]
 //	flagstage simulate FILE [--start RFC3339] [--zone NAME] [--approve-after 4h] [--format text|json]
+//	flagstage import FILE --project KEY --environment KEY --flag KEY --db PATH
+//	flagstage list --db PATH [--search TEXT] [--format text|json]
+//	flagstage show KEY --db PATH [--format text|json]
+//	flagstage delete KEY --db PATH
 //
 // Run flagstage --help, or a command with --help, for what each does. The exit
 // status is 0 when done, 1 when a document is invalid or something failed, and
@@ -53,9 +57,12 @@ type command struct {
 	setup func(*program, *flag.FlagSet) func(files []string) error
 }
 
-var commands = []command{validateCommand, createCommand, simulateCommand}
+var commands = []command{
+	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, deleteCommand,
+}
 
-const header = `flagstage checks, creates and simulates staged feature flag releases.
+const header = `flagstage checks, creates, keeps and simulates templates of staged feature flag
+releases.
 
 Usage:
 `
@@ -155,7 +162,7 @@ func (p *program) commandHelp(c command, set *flag.FlagSet) {
 	first := true
 	set.VisitAll(func(f *flag.Flag) {
 		if first {
-			fmt.Fprint(p.stdout, "\nFlags, before or after FILE:\n")
+			fmt.Fprint(p.stdout, "\nFlags, before or after other arguments:\n")
 			first = false
 		}
 		value, text := flag.UnquoteUsage(f)
@@ -168,12 +175,12 @@ func (p *program) complain(err error) {
 	fmt.Fprintf(p.stderr, "flagstage: %s\n", escape.Terminal(err.Error()))
 }
 
-// one returns the only file.
-func one(files []string) (string, error) {
-	if len(files) != 1 {
-		return "", usagef("one FILE is wanted, %d are given", len(files))
+// one returns the only argument.
+func one(what string, arguments []string) (string, error) {
+	if len(arguments) != 1 {
+		return "", usagef("one %s is wanted, %d are given", what, len(arguments))
 	}
-	return files[0], nil
+	return arguments[0], nil
 }
 
 // read returns the content of a file, - for standard input. What is beyond

@@ -214,6 +214,77 @@ func TestSimulate(t *testing.T) {
 	require.Contains(t, fails.stdout, "At the end: failed in stage 2")
 }
 
+func TestStoreCommands(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "db")
+	created := run("", "create", rollout, "--db", db, "--member", "alice")
+	require.Equal(t, exitDone, created.status, created.stderr)
+
+	again := run("", "create", rollout, "--db", db)
+	require.Equal(t, exitFailed, again.status)
+	require.Contains(t, again.stderr, `"progressive-rollout"`)
+	require.Empty(t, again.stdout)
+
+	bad := run(`{"key":"k"}`, "create", "-", "--db", db)
+	require.Equal(t, exitFailed, bad.status)
+	require.Contains(t, bad.stderr, "-:/stages: ")
+
+	listed := run("", "list", "--db", db)
+	require.Equal(t, "KEY                  NAME                                     STAGES  CREATED     OWNER\n"+
+		"progressive-rollout  Progressive rollout of the new checkout  5       2026-03-02  alice\n", listed.stdout)
+	require.NotContains(t, run("", "list", "--db", db, "--search", "nothing").stdout, "alice")
+	listed = run("", "list", "--db", db, "--format", "json")
+	var listing struct{ Items []json.RawMessage }
+	require.NoError(t, json.Unmarshal([]byte(listed.stdout), &listing))
+	require.Len(t, listing.Items, 1)
+
+	shown := run("", "show", "progressive-rollout", "--db", db, "--format=json")
+	require.Equal(t, created.stdout, shown.stdout)
+	words := run("", "show", "--db", db, "progressive-rollout")
+	require.Contains(t, words.stdout, "Written for  flag new-checkout, environment production, project web-shop\n")
+	require.Contains(t, words.stdout, "             asks for approval: The support team is ready\n")
+
+	deleted := run("", "delete", "progressive-rollout", "--db", db)
+	require.Equal(t, result{exitDone, "deleted progressive-rollout\n", ""}, deleted)
+	for _, command := range []string{"show", "delete"} {
+		r := run("", command, "progressive-rollout", "--db", db)
+		require.Equal(t, exitFailed, r.status)
+		require.Contains(t, r.stderr, "not_found")
+	}
+
+	imported := run(shown.stdout, "import", "-", "--project", "p", "--environment", "e", "--flag", "f", "--db", db)
+	require.Equal(t, exitDone, imported.status, imported.stderr)
+	require.Equal(t, shown.stdout, imported.stdout, "identifiers, dates and people are kept")
+	require.Contains(t, run("", "show", "progressive-rollout", "--db", db).stdout, "flag f, environment e, project p")
+}
+
+func TestStoreCommandsThatFail(t *testing.T) {
+	dir := t.TempDir()
+	none := filepath.Join(dir, "none")
+	for _, arguments := range [][]string{
+		{"list"}, {"show", "k"}, {"delete", "k"}, {"show", "--db", none}, {"list", "x", "--db", none},
+		{"import", rollout, "--db", none}, {"import", rollout, "--project", "p", "--environment", "e", "--flag", "f"},
+		{"list", "--db", none, "--format", "xml"},
+	} {
+		r := run("", arguments...)
+		require.Equal(t, exitUsage, r.status, arguments)
+		require.Contains(t, r.stderr, "--help")
+	}
+	for _, arguments := range [][]string{
+		{"list", "--db", none}, {"list", "--db", dir}, {"show", "k", "--db", none}, {"delete", "k", "--db", rollout},
+		{"create", rollout, "--db", rollout}, {"create", rollout, "--db", filepath.Join(rollout, "db")},
+		{"create", rollout, "--db", filepath.Join(dir, "no", "db")},
+	} {
+		r := run("", arguments...)
+		require.Equal(t, exitFailed, r.status, arguments)
+		require.NotEmpty(t, r.stderr)
+		require.Empty(t, r.stdout)
+	}
+	require.NoFileExists(t, none, "looking makes no store")
+	document, err := os.ReadFile(rollout)
+	require.NoError(t, err)
+	require.True(t, json.Valid(document), "a file that is no store is left alone")
+}
+
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }

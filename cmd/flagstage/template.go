@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -69,33 +70,51 @@ func (p *program) judge(file string) (string, error) {
 }
 
 var createCommand = command{
-	name: "create", arguments: "FILE [--member ID]",
+	name: "create", arguments: "FILE [--member ID] [--db PATH]",
 	summary: "create the template, and print it",
-	help: `Creates a template and prints it as the API answers to its creation. Nothing
-is stored.
+	help: `Creates a template and prints it as the API answers to its creation. With --db
+it is kept in that store, which is made if there is none; without, it is not
+kept.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
-		member := set.String("member", localMember, "the `ID` of the member who becomes owner and maintainer (default "+localMember+")")
-		return func(files []string) error { return p.create(files, *member) }
+		member, db := memberFlag(set), dbFlag(set, " that keeps the template")
+		return func(files []string) error { return p.create(files, *member, *db) }
 	},
 }
 
-func (p *program) create(files []string, member string) error {
-	file, err := one(files)
+func memberFlag(set *flag.FlagSet) *string {
+	return set.String("member", localMember, "the `ID` of the member who becomes owner and maintainer (default "+localMember+")")
+}
+
+// memberActor returns the actor of the flag --member.
+func memberActor(member string) (flagstage.Actor, error) {
+	actor := flagstage.Actor{MemberID: member}
+	if err := actor.Validate(); err != nil {
+		return actor, usagef("--member: %w", err)
+	}
+	return actor, nil
+}
+
+func (p *program) create(files []string, member, db string) error {
+	file, err := one("FILE", files)
 	if err != nil {
 		return err
 	}
-	actor := flagstage.Actor{MemberID: member}
-	if err := actor.Validate(); err != nil {
-		return usagef("--member: %w", err)
+	actor, err := memberActor(member)
+	if err != nil {
+		return err
 	}
 	document, err := p.read(file)
 	if err != nil {
 		return err
 	}
-	template, problems := create(document, flagstage.Creation{
-		Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor,
-	})
+	if db != "" {
+		return p.withEngine(db, func(e *flagstage.Engine) error {
+			t, err := e.CreateTemplateJSON(context.Background(), actor, document)
+			return p.stored(file, t, err)
+		})
+	}
+	template, problems := create(document, flagstage.Creation{Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor})
 	if err := p.report(file, problems); err != nil {
 		return err
 	}
@@ -116,7 +135,7 @@ func create(document []byte, creation flagstage.Creation) (flagstage.Template, f
 // The exported form does not tell the template's origin, and it is not needed
 // here.
 func (p *program) template(file string, document []byte, now time.Time) (flagstage.Template, error) {
-	creation := flagstage.Creation{Now: now, IDs: flagstage.SeededIDs(0), Actor: flagstage.Actor{MemberID: localMember}}
+	creation := flagstage.Creation{Now: now, IDs: flagstage.SeededIDs(0), Actor: localActor}
 	var template flagstage.Template
 	var problems flagstage.Problems
 	if exported(document) {
@@ -152,8 +171,11 @@ too when the simulated release waits for ever or fails.
 		set.StringVar(&f.start, "start", "", "`RFC3339`: when the release starts, as in 2026-10-22T09:00:00+02:00 (default now, cut to the minute)")
 		set.StringVar(&f.zone, "zone", "UTC", "`NAME` of the IANA time zone that counts calendar days, such as Europe/Berlin (default UTC)")
 		set.StringVar(&f.approveAfter, "approve-after", "0s", "`DURATION` until each approval is granted, such as 90m or 4h, or never (default: granted when asked for)")
-		set.StringVar(&f.format, "format", "text", "`FORMAT` of the output: text or json (default text)")
-		return func(files []string) error { return p.simulate(files, f) }
+		format := formatFlag(set)
+		return func(files []string) error {
+			f.format = *format
+			return p.simulate(files, f)
+		}
 	},
 }
 
@@ -181,14 +203,11 @@ func (f simulateFlags) scenario(now time.Time) (simulate.Scenario, error) {
 		}
 		s.Otherwise = simulate.ApprovedAfter(delay)
 	}
-	if f.format != "text" && f.format != "json" {
-		return s, usagef("--format %s is neither text nor json", strictjson.Quote(f.format))
-	}
-	return s, nil
+	return s, checkFormat(f.format)
 }
 
 func (p *program) simulate(files []string, f simulateFlags) error {
-	file, err := one(files)
+	file, err := one("FILE", files)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/internal/escape"
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// localActor acts where nobody is named.
+var localActor = flagstage.Actor{MemberID: localMember}
+
+// dbFlag defines the flag that names the store.
+func dbFlag(set *flag.FlagSet, text string) *string {
+	return set.String("db", "", "the `PATH` of the store"+text)
+}
+
+func formatFlag(set *flag.FlagSet) *string {
+	return set.String("format", "text", "`FORMAT` of the output: text or json (default text)")
+}
+
+// withStore opens a store that exists, does something with it, and closes it.
+func (p *program) withStore(path string, do func(*flagstage.Engine) error) error {
+	if _, err := os.Stat(path); path != "" && err != nil {
+		return err
+	}
+	return p.withEngine(path, do)
+}
+
+// withEngine opens the store, which is made if there is none, does something
+// with it, and closes it.
+func (p *program) withEngine(path string, do func(*flagstage.Engine) error) error {
+	if path == "" {
+		return usagef("--db is missing; name the file of the store")
+	}
+	e, err := flagstage.Open(path, flagstage.WithClock(p.clock))
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(e), e.Close())
+}
+
+// checkFormat refuses an output format that there is not.
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usagef("--format %s is neither text nor json", strictjson.Quote(format))
+	}
+	return nil
+}
+
+var listCommand = command{
+	name: "list", arguments: "--db PATH [--search TEXT] [--format text|json]",
+	summary: "list the templates of a store",
+	help: `Lists the templates of a store, ordered by key, as a table or as the API's
+listing.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		db, format := dbFlag(set, ""), formatFlag(set)
+		search := set.String("search", "", "`TEXT` that the name or the description holds, in upper or lower case")
+		return func(arguments []string) error {
+			if len(arguments) > 0 {
+				return usagef("%s is too much; list takes flags only", strictjson.Quote(arguments[0]))
+			}
+			if err := checkFormat(*format); err != nil {
+				return err
+			}
+			return p.withStore(*db, func(e *flagstage.Engine) error { return p.list(e, *search, *format) })
+		}
+	},
+}
+
+func (p *program) list(e *flagstage.Engine, search, format string) error {
+	list, err := e.Templates(context.Background(), localActor, flagstage.TemplateQuery{Search: search})
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		document, err := list.MarshalJSON()
+		if err != nil {
+			return err
+		}
+		return p.printJSON(document)
+	}
+	rows := [][]string{{"KEY", "NAME", "STAGES", "CREATED", "OWNER"}}
+	for _, t := range list.Items {
+		rows = append(rows, []string{t.Key(), t.Name(), fmt.Sprint(t.Plan().Len()), t.CreatedAt().Format(time.DateOnly), t.OwnerID()})
+	}
+	return p.printTable(rows)
+}
+
+// printTable prints rows in columns.
+func (p *program) printTable(rows [][]string) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i := range row {
+			row[i] = escape.Terminal(row[i])
+		}
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return p.print(b.String())
+}
+
+var showCommand = command{
+	name: "show", arguments: "KEY --db PATH [--format text|json]",
+	summary: "show a template of a store",
+	help: `Shows a template of a store in words, or as the API answers to its creation.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		db, format := dbFlag(set, ""), formatFlag(set)
+		return func(arguments []string) error {
+			key, err := one("KEY", arguments)
+			if err != nil {
+				return err
+			}
+			if err := checkFormat(*format); err != nil {
+				return err
+			}
+			return p.withStore(*db, func(e *flagstage.Engine) error { return p.show(e, key, *format) })
+		}
+	},
+}
+
+func (p *program) show(e *flagstage.Engine, key, format string) error {
+	t, err := e.Template(context.Background(), localActor, key)
+	if err != nil {
+		return err
+	}
+	if format == "json" {
+		return p.printJSON(t.AppendJSON(nil))
+	}
+	o := t.Origin()
+	rows := [][]string{
+		{"Key", t.Key()},
+		{"Name", t.Name()},
+		{"Description", t.Description()},
+		{"Written for", fmt.Sprintf("flag %s, environment %s, project %s", o.FlagKey, o.EnvironmentKey, o.ProjectKey)},
+		{"Created", t.CreatedAt().Format(time.RFC3339) + " by " + t.OwnerID()},
+		{"Revision", fmt.Sprint(t.Revision)},
+	}
+	for i, s := range t.Stages() {
+		rows = append(rows, []string{fmt.Sprintf("Stage %d", i+1), s.Name})
+		for _, c := range s.Conditions {
+			rows = append(rows, []string{"", conditionInWords(c)})
+		}
+		for _, in := range s.Action.Instructions {
+			rows = append(rows, []string{"", "- " + in.String()})
+		}
+	}
+	return p.printTable(rows)
+}
+
+func conditionInWords(c flagstage.Condition) string {
+	switch c := c.(type) {
+	case flagstage.Schedule:
+		switch when := c.When.(type) {
+		case flagstage.Absolute:
+			return "waits for " + when.Date.Format(time.RFC3339)
+		case flagstage.Relative:
+			return "waits " + when.Wait.String()
+		case flagstage.Immediate:
+			return "waits for nothing"
+		}
+	case flagstage.Approval:
+		if c.Description != "" {
+			return "asks for approval: " + c.Description
+		}
+		return "asks for approval"
+	}
+	return string(c.Kind())
+}
+
+var deleteCommand = command{
+	name: "delete", arguments: "KEY --db PATH",
+	summary: "delete a template of a store",
+	help: `Deletes a template of a store.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		db := dbFlag(set, "")
+		return func(arguments []string) error {
+			key, err := one("KEY", arguments)
+			if err != nil {
+				return err
+			}
+			return p.withStore(*db, func(e *flagstage.Engine) error {
+				if err := e.DeleteTemplate(context.Background(), localActor, key, 0); err != nil {
+					return err
+				}
+				return p.print("deleted " + escape.Terminal(key) + "\n")
+			})
+		}
+	},
+}
+
+var importCommand = command{
+	name: "import", arguments: "FILE --project KEY --environment KEY --flag KEY --db PATH [--member ID]",
+	summary: "put an exported template into a store",
+	help: `Puts an exported template into a store, with its identifiers, dates and people,
+and prints it. The document does not say for which flag it was written; the
+flags do.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		db, member := dbFlag(set, ""), memberFlag(set)
+		var o flagstage.Origin
+		set.StringVar(&o.ProjectKey, "project", "", "the `KEY` of the project that the template was written for")
+		set.StringVar(&o.EnvironmentKey, "environment", "", "the `KEY` of the environment")
+		set.StringVar(&o.FlagKey, "flag", "", "the `KEY` of the flag")
+		return func(files []string) error {
+			file, err := one("FILE", files)
+			if err != nil {
+				return err
+			}
+			actor, err := memberActor(*member)
+			if err != nil {
+				return err
+			}
+			if o.ProjectKey == "" || o.EnvironmentKey == "" || o.FlagKey == "" {
+				return usagef("--project, --environment and --flag are needed")
+			}
+			if *db == "" {
+				return usagef("--db is missing; name the file of the store")
+			}
+			document, err := p.read(file)
+			if err != nil {
+				return err
+			}
+			return p.withEngine(*db, func(e *flagstage.Engine) error {
+				t, err := e.ImportTemplate(context.Background(), actor, document, o)
+				return p.stored(file, t, err)
+			})
+		}
+	},
+}
+
+// stored prints what became of a document that was put into a store.
+func (p *program) stored(file string, t flagstage.StoredTemplate, err error) error {
+	var wrong *flagstage.ProblemsError
+	if errors.As(err, &wrong) {
+		return p.report(file, wrong.Problems)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.report(file, t.Warnings); err != nil {
+		return err
+	}
+	return p.printJSON(t.AppendJSON(nil))
+}
