@@ -112,7 +112,7 @@ func TestRandomCallsFindFaults(t *testing.T) {
 			require.Contains(t, output, "To reproduce, specify")
 			_, history, found := strings.Cut(output, "history of calls:\n")
 			require.True(t, found, output)
-				require.Contains(t, history, "  commit ")
+			require.Contains(t, history, "  commit ")
 		})
 	}
 }
