@@ -89,23 +89,10 @@ func (r *reader) readInstructionText(object bool) (list []flags.Instruction) {
 }
 
 func (r *reader) readInstructionArray() []flags.Instruction {
-	if !r.BeginArray() {
-		return nil
-	}
-	list := make([]flags.Instruction, 0, 4)
-	over := false
-	for r.NextElement() {
-		if over = len(list) == maxInstructions; over {
-			r.Skip()
-			continue
-		}
+	return readList(r, 4, maxInstructions, "instructions in a stage", func() flags.Instruction {
 		in, _ := flags.ReadInstruction(r.Decoder, &r.problems, r.reading)
-		list = append(list, in)
-	}
-	if over {
-		r.tooMany("instructions in a stage", maxInstructions)
-	}
-	return list
+		return in
+	})
 }
 
 // appendAction appends the action as the published response shows it. It stops

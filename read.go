@@ -53,11 +53,6 @@ func (r *reader) unknownWord(member, what, word string, known ...string) {
 	r.errorAt(member, flags.CodeUnknownKind, "%s", unknownWord(what, word, known))
 }
 
-// tooMany reports the array that was just read.
-func (r *reader) tooMany(what string, limit int) {
-	r.Report(string(flags.CodeTooLarge), tooMany(what, limit))
-}
-
 // read reads a member with one of the decoder's methods.
 func read[T comparable](r *reader, method func() (T, bool)) member[T] {
 	value, ok := method()
@@ -223,20 +218,29 @@ func (r *reader) readStages() []Stage {
 	if r.Null() {
 		return nil
 	}
-	list := make([]Stage, 0, 8) // many templates have no more
-	if !r.BeginArray() {
+	if list := readList(r, 8, maxStages, "stages", r.readStage); list != nil {
 		return list
 	}
-	over := false
+	return []Stage{} // they were given
+}
+
+// readList reads an array of at most limit elements, and reports what is no
+// array, or too long. It returns nil for what is no array. room is how many
+// elements there usually are.
+func readList[T any](r *reader, room, limit int, what string, element func() T) []T {
+	if !r.BeginArray() {
+		return nil
+	}
+	list, over := make([]T, 0, room), false
 	for r.NextElement() {
-		if over = len(list) == maxStages; over {
+		if over = len(list) == limit; over {
 			r.Skip()
 			continue
 		}
-		list = append(list, r.readStage())
+		list = append(list, element())
 	}
 	if over {
-		r.tooMany("stages", maxStages)
+		r.Report(string(flags.CodeTooLarge), tooMany(what, limit))
 	}
 	return list
 }

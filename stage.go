@@ -84,21 +84,10 @@ func (r *reader) readStage() (s Stage) {
 }
 
 func (r *reader) readConditions() []Condition {
-	if r.Null() || !r.BeginArray() {
+	if r.Null() {
 		return nil
 	}
-	list, over := make([]Condition, 0, 2), false
-	for r.NextElement() {
-		if over = len(list) == maxConditions; over {
-			r.Skip()
-			continue
-		}
-		list = append(list, r.readCondition())
-	}
-	if over {
-		r.tooMany("conditions in a stage", maxConditions)
-	}
-	return list
+	return readList(r, 2, maxConditions, "conditions in a stage", r.readCondition)
 }
 
 // appendStage appends the stage as it stands before it ever ran. It stops

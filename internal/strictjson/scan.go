@@ -185,7 +185,7 @@ func unescape(s string) (r rune, size int, defect string) {
 	return 0, 0, fmt.Sprintf("%s is half of a surrogate pair", s[:6])
 }
 
-// hex4 reads \uXXXX at the beginning of s.
+// hex4 reads \uhhhh at the beginning of s.
 func hex4(s string) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
