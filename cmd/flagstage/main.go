@@ -68,8 +68,8 @@ Usage:
 `
 
 const footer = `
-FILE is a request to create a workflow template, in JSON, or, to validate and
-simulate, an exported template; - is standard input.
+FILE is a request to create a workflow template, in JSON; validate and simulate
+also take exported templates, import takes only those; - is standard input.
 "flagstage COMMAND --help" tells more.
 `
 
