@@ -32,9 +32,10 @@ func NewMemoryStore() (Store, error) {
 }
 
 // OpenStore opens the store in a file, which is created if it does not exist,
-// readable by its owner only as far as the umask says. A file that something
-// else wrote is refused with [ErrFormat]. One program at a time may have it
-// open. DurabilityVolatile is refused: it is that of [NewMemoryStore].
+// with the mode 0666 less the umask. A file that something else wrote is refused
+// with [ErrFormat]; an empty one becomes a store. It may be open only once at a
+// time, in this program too: nothing prevents a second opening yet, and it loses
+// what was written. The file never shrinks. DurabilityVolatile is refused: it is that of [NewMemoryStore].
 func OpenStore(path string, durability Durability) (Store, error) {
 	var sync journal.Sync
 	switch durability {
