@@ -35,7 +35,8 @@ func NewMemoryStore() (Store, error) {
 // with the mode 0666 less the umask. A file that something else wrote is refused
 // with [ErrFormat]; an empty one becomes a store. It may be open only once at a
 // time, in this program too: nothing prevents a second opening yet, and it loses
-// what was written. The file never shrinks. DurabilityVolatile is refused: it is that of [NewMemoryStore].
+// what was written. The file never shrinks.
+// DurabilityVolatile is refused: it is that of [NewMemoryStore].
 func OpenStore(path string, durability Durability) (Store, error) {
 	var sync journal.Sync
 	switch durability {
@@ -67,8 +68,8 @@ type buntStore struct {
 // revisionKey holds the number of the last commit.
 const revisionKey = reservedPrefix + "revision"
 
-// stored is how a record is kept: its revision, its wake (0 is none), each in
-// eight bytes, and the value.
+// stored is how a record is kept: its revision, its wake (noWake is none), each
+// in eight bytes, and the value.
 const storedHead = 16
 
 func encodeStored(r Record, revision int64) string {
@@ -137,12 +138,12 @@ func (s *buntStore) load() error {
 		if strings.HasPrefix(key, reservedPrefix) {
 			return true
 		}
-		r, err := decodeStored(key, value)
+		_, wake, err := decodeHead(key, value)
 		if err != nil {
 			damaged = err
 			return false
 		}
-		if wake := wakeOf(r.Wake); wake != noWake {
+		if wake != noWake {
 			s.due.insert(dueEntry{wake, key})
 		}
 		return true
