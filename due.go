@@ -28,6 +28,14 @@ func compareDue(a, b dueEntry) int {
 	return strings.Compare(a.key, b.key)
 }
 
+// fill puts entries into an empty order, which keeps the slice.
+func (o *dueOrder) fill(entries []dueEntry) {
+	slices.SortFunc(entries, compareDue)
+	for part := range slices.Chunk(entries, maxPart/2) {
+		o.parts = append(o.parts, part)
+	}
+}
+
 // part returns the index of the part in which an entry is or belongs.
 func (o *dueOrder) part(e dueEntry) int {
 	i, _ := slices.BinarySearchFunc(o.parts, e, func(p []dueEntry, e dueEntry) int { return compareDue(p[len(p)-1], e) })

@@ -68,17 +68,44 @@ func NewMemory(list ...Option) (*Engine, error) {
 }
 
 // Open returns an engine whose store is the file at path; see [OpenStore] for
-// what is refused, and [WithDurability] for what it promises.
+// what is refused, and [WithDurability] for what it promises. What was cut off
+// the file is told to the logger as a warning.
 func Open(path string, list ...Option) (*Engine, error) {
-	durability := newOptions(list).durability
+	o := newOptions(list)
+	if o.readOnly {
+		store, err := ReadStore(context.Background(), path, list...)
+		if err != nil {
+			return nil, err
+		}
+		return newOn(store, list)
+	}
+	durability := o.durability
 	if durability == "" {
 		durability = DurabilityAlways
 	}
-	store, err := OpenStore(path, durability)
+	store, err := OpenStore(path, durability, list...)
 	if err != nil {
 		return nil, err
 	}
-	return newOn(store, list)
+	e, err := newOn(store, list)
+	if err == nil {
+		e.logRecovery(store)
+	}
+	return e, err
+}
+
+// logRecovery tells what opening a file has done to it.
+func (e *Engine) logRecovery(store *FileStore) {
+	r := store.Recovery()
+	if r.Cut != nil {
+		e.logger.Warn("cut off a write that was cut short", "store", store.path, "offset", r.Cut.Offset, "bytes", r.Cut.Bytes, "reason", r.Cut.Reason)
+	}
+	if r.Compacted {
+		e.logger.Info("compacted", "store", store.path)
+	}
+	if r.CompactionError != nil {
+		e.logger.Warn("could not compact", "store", store.path, "error", r.CompactionError)
+	}
 }
 
 // newOn returns an engine on a store that is closed if that fails.

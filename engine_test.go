@@ -225,7 +225,6 @@ func TestEnginesThatCannotBeMade(t *testing.T) {
 		want error
 	}{
 		"a text":                        {text, flagstage.ErrFormat},
-		"the beginning of a store":      {write("cut", "*3\r\n$3\r\nset\r\n"), flagstage.ErrFormat},
 		"a database of something else":  {write("bunt", "*3\r\n$3\r\nset\r\n$1\r\na\r\n$1\r\nb\r\n"), flagstage.ErrFormat},
 		"a directory":                   {dir, flagstage.ErrFormat},
 		"below a regular file":          {filepath.Join(text, "db"), nil},

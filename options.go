@@ -18,6 +18,8 @@ type options struct {
 	logger     *slog.Logger
 	limits     Limits
 	durability Durability
+	readOnly   bool
+	progress   Progress
 }
 
 func newOptions(list []Option) options {
@@ -58,6 +60,13 @@ func WithLimits(limits Limits) Option { return func(o *options) { o.limits = lim
 // WithDurability says what [Open] promises of what was written. Without it, it
 // is [DurabilityAlways].
 func WithDurability(d Durability) Option { return func(o *options) { o.durability = d } }
+
+// WithReadOnly makes [Open] open a store as [ReadStore] does: while others use
+// it, and to read what is in it now.
+func WithReadOnly() Option { return func(o *options) { o.readOnly = true } }
+
+// WithProgress has a function called while a large store is opened.
+func WithProgress(progress Progress) Option { return func(o *options) { o.progress = progress } }
 
 // Limits are limits of an engine. Zero stands for the limit that there is
 // anyway.

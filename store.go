@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/flagstage/flagstage/internal/journal"
 )
 
 // Store keeps records durably. It is the port to a database: an engine needs
@@ -85,13 +87,16 @@ const (
 // asked for, so [Code] has none for them, but for [ErrConflict].
 var (
 	// ErrClosed is wrapped when a store or engine was closed.
-	ErrClosed = errors.New("closed")
+	ErrClosed = journal.ErrClosed
 	// ErrTxn is wrapped when a transaction breaks a rule or limit. Nothing
 	// was written.
 	ErrTxn = errors.New("invalid transaction")
 	// ErrUnknownOutcome is wrapped when it cannot be told whether a
 	// transaction was written. Read back what it would have written.
-	ErrUnknownOutcome = errors.New("unknown outcome")
+	ErrUnknownOutcome = journal.ErrUnknown
+	// ErrReadOnly is wrapped when something is written to a store that was
+	// opened for reading. Nothing was written.
+	ErrReadOnly = errors.New("store is read-only")
 )
 
 // Durability says what a store's Commit promises when it returns nil.
@@ -99,12 +104,17 @@ type Durability string
 
 // The durabilities.
 const (
-	// DurabilityAlways: it outlives a power cut.
+	// DurabilityAlways: it outlives a power cut. Commits that wait at the same
+	// time share a sync of the disk. Nothing acknowledged is ever lost.
 	DurabilityAlways Durability = "always"
-	// DurabilityInterval: it outlives the process, and after about a second
-	// a power cut.
+	// DurabilityInterval: it outlives the end of the process, and a power cut
+	// once a second has passed. A power cut can take back the commits of the
+	// last second, the latest first; none is half done.
 	DurabilityInterval Durability = "interval"
-	// DurabilityNever: it outlives the process.
+	// DurabilityNever: it outlives the end of the process, and a power cut once
+	// the operating system has written it, half a minute later on usual
+	// systems, or the store was closed. A power cut can take back all commits
+	// since, the latest first; none is half done.
 	DurabilityNever Durability = "never"
 	// DurabilityVolatile: it is gone when the store is closed.
 	DurabilityVolatile Durability = "volatile"

@@ -14,13 +14,13 @@ import (
 	"github.com/flagstage/flagstage/internal/journal"
 )
 
-// ErrFormat is wrapped when a file that should be a store was written by
-// something else, or is none. It was left alone.
-var ErrFormat = journal.ErrFormat
-
-// ErrFailed is wrapped when the database under a store failed in the middle
-// of something. Close the store and open it again.
-var ErrFailed = journal.ErrFailed
+// buntStore is a Store on a journal.
+type buntStore struct {
+	mu      sync.RWMutex
+	journal *journal.Journal
+	due     dueOrder
+	closed  bool
+}
 
 // NewMemoryStore returns a store in memory, which is gone when it is closed.
 func NewMemoryStore() (Store, error) {
@@ -30,43 +30,6 @@ func NewMemoryStore() (Store, error) {
 	}
 	return newBuntStore(j)
 }
-
-// OpenStore opens the store in a file, which is created if it does not exist,
-// with the mode 0666 less the umask. A file that something else wrote is refused
-// with [ErrFormat]; an empty one becomes a store. It may be open only once at a
-// time, in this program too: nothing prevents a second opening yet, and it loses
-// what was written. The file never shrinks.
-// DurabilityVolatile is refused: it is that of [NewMemoryStore].
-func OpenStore(path string, durability Durability) (Store, error) {
-	var sync journal.Sync
-	switch durability {
-	case DurabilityAlways:
-		sync = journal.SyncAlways
-	case DurabilityInterval:
-		sync = journal.SyncInterval
-	case DurabilityNever:
-		sync = journal.SyncNever
-	default:
-		return nil, fmt.Errorf("%w: open store: a file cannot have the durability %q", ErrInvalidRequest, durability)
-	}
-	j, err := journal.Open(path, sync)
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	return newBuntStore(j)
-}
-
-// buntStore is a Store on a journal.
-type buntStore struct {
-	mu       sync.RWMutex
-	journal  *journal.Journal
-	revision int64
-	due      dueOrder
-	closed   bool
-}
-
-// revisionKey holds the number of the last commit.
-const revisionKey = reservedPrefix + "revision"
 
 // stored is how a record is kept: its revision, its wake (noWake is none), each
 // in eight bytes, and the value.
@@ -113,7 +76,8 @@ func decodeHead(key, stored string) (revision, wake int64, err error) {
 	return int64(binary.BigEndian.Uint64(head)), int64(binary.BigEndian.Uint64(head[8:])), nil
 }
 
-func newBuntStore(j *journal.Journal) (Store, error) {
+// newBuntStore returns a store on a journal, which it closes if that fails.
+func newBuntStore(j *journal.Journal) (*buntStore, error) {
 	s := &buntStore{journal: j}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), j.Close())
@@ -121,33 +85,21 @@ func newBuntStore(j *journal.Journal) (Store, error) {
 	return s, nil
 }
 
-// load reads the number of the last commit, and what is due when.
+// load puts what is due when in order.
 func (s *buntStore) load() error {
-	number, ok, err := s.journal.Get(revisionKey)
-	if err != nil {
-		return err
-	}
-	if ok {
-		if len(number) != 8 {
-			return fmt.Errorf("%w: the number of the last commit is damaged", ErrFormat)
-		}
-		s.revision = int64(binary.BigEndian.Uint64([]byte(number)))
-	}
+	var entries []dueEntry
 	var damaged error
-	err = s.journal.Ascend("", func(key, value string) bool {
-		if strings.HasPrefix(key, reservedPrefix) {
-			return true
-		}
-		_, wake, err := decodeHead(key, value)
-		if err != nil {
-			damaged = err
+	err := s.journal.Ascend("", func(key, value string) bool {
+		var wake int64
+		if _, wake, damaged = decodeHead(key, value); damaged != nil {
 			return false
 		}
 		if wake != noWake {
-			s.due.insert(dueEntry{wake, key})
+			entries = append(entries, dueEntry{wake, key})
 		}
 		return true
 	})
+	s.due.fill(entries)
 	return errors.Join(err, damaged)
 }
 
@@ -247,9 +199,6 @@ func (s *buntStore) scanPage(ctx context.Context, prefix, from string) (page []R
 		if !strings.HasPrefix(key, prefix) {
 			return false
 		}
-		if strings.HasPrefix(key, reservedPrefix) {
-			return true
-		}
 		if len(page) == pageRecords || size >= pageBytes {
 			last = false
 			return false
@@ -298,6 +247,19 @@ func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64) (p
 }
 
 func (s *buntStore) Commit(ctx context.Context, txn Txn) (int64, error) {
+	revision, err := s.write(ctx, txn)
+	if err != nil {
+		return 0, err
+	}
+	// others may write meanwhile, and share the sync
+	if err := s.journal.Flush(revision); err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
+	return revision, nil
+}
+
+// write does a transaction, which is not yet as durable as promised.
+func (s *buntStore) write(ctx context.Context, txn Txn) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin(ctx); err != nil {
@@ -315,18 +277,17 @@ func (s *buntStore) Commit(ctx context.Context, txn Txn) (int64, error) {
 			return 0, fmt.Errorf("%w: the record at %q has revision %d, not %d", ErrConflict, check.Key, revision, check.Revision)
 		}
 	}
-	revision := s.revision + 1
+	revision, err := s.journal.Next()
+	if err != nil {
+		return 0, fmt.Errorf("store: %w", err)
+	}
 	ops, changes, err := s.operations(txn, revision)
 	if err != nil {
 		return 0, err
 	}
 	if err := s.journal.Apply(ops); err != nil {
-		if errors.Is(err, journal.ErrFailed) {
-			err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-		}
-		return 0, err
+		return 0, fmt.Errorf("store: %w", err)
 	}
-	s.revision = revision
 	for _, c := range changes {
 		if c.before != noWake {
 			s.due.remove(dueEntry{c.before, c.key})
@@ -365,8 +326,7 @@ func (s *buntStore) operations(txn Txn, revision int64) (ops []journal.Op, chang
 		}
 		ops = append(ops, journal.Op{Key: key, Delete: true})
 	}
-	number := string(binary.BigEndian.AppendUint64(nil, uint64(revision)))
-	return append(ops, journal.Op{Key: revisionKey, Value: number}), changes, nil
+	return ops, changes, nil
 }
 
 func (s *buntStore) Close() error {

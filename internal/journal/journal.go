@@ -1,19 +1,29 @@
-// Package journal keeps keys and values in buntdb, in memory or in a file.
+// Package journal keeps keys and values in buntdb, in memory or in a file that
+// loses nothing.
 //
 // It is the seam between a store and the database: all that is known of
-// buntdb, and of its files, is known here. Transactions are made by hand, of
-// operations that were given beforehand, so that no foreign code runs inside
-// of them; time to live, patterns and indexes are not used.
+// buntdb, and of its files, is known here. buntdb itself appends the commands
+// of a transaction to its file in no order, without checksums, ignores what
+// fsync says, and lets two programs open a file at once. So a journal
+//
+//   - holds a lock file, and locks the file itself;
+//   - gives each transaction a frame that tells whether it is whole;
+//   - reads the file strictly, and bounded, before buntdb does;
+//   - syncs the file itself, once for all that wait, and believes no sync
+//     after one that failed;
+//   - rewrites the file itself when it holds more past than present;
+//   - makes transactions by hand, of operations that were given beforehand, so
+//     that no foreign code runs inside of them.
+//
+// Time to live, patterns, and indexes of buntdb are not used.
 package journal
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/tidwall/buntdb"
 )
@@ -21,10 +31,42 @@ import (
 // The errors of a journal.
 var (
 	// ErrFormat is wrapped when a file was not written by a journal.
-	ErrFormat = errors.New("no journal")
-	// ErrFailed is wrapped when the database failed in the middle of
-	// something. The journal can only be closed then.
-	ErrFailed = errors.New("database failed")
+	ErrFormat = errors.New("not a flagstage store")
+	// ErrLocked is wrapped when a file is open already, in this process or
+	// another.
+	ErrLocked = errors.New("locked")
+	// ErrFailed is wrapped by the call during which the disk or the database
+	// failed, and by all later calls: the journal can only be closed then.
+	ErrFailed = errors.New("store failed")
+	// ErrClosed is wrapped when a journal was closed.
+	ErrClosed = errors.New("closed")
+	// ErrUnknown is wrapped, together with ErrFailed, when it is not known
+	// whether a transaction will be there after opening again.
+	ErrUnknown = errors.New("unknown outcome")
+	// ErrTooLarge is wrapped when a transaction cannot be written.
+	ErrTooLarge = errors.New("transaction too large")
+
+	errUnsupported = fmt.Errorf("files are kept safe on Linux and macOS only: %w", errors.ErrUnsupported)
+)
+
+// CorruptError says where a file is damaged. It was left alone.
+type CorruptError struct {
+	Path   string
+	Offset int64  // of the first transaction that is not whole
+	Reason string // what is wrong with it
+}
+
+// Error says where the damage is, and what to do.
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s is damaged from byte %d on: %s; restore a backup, or salvage what is whole into a new file", e.Path, e.Offset, e.Reason)
+}
+
+// Limits of what is written.
+const (
+	MaxKey      = 4 << 10  // bytes of a key
+	MaxValue    = 8 << 20  // bytes of a value
+	maxCommands = 1 << 10  // of a transaction
+	maxGroup    = 32 << 20 // bytes of a transaction's commands
 )
 
 // Sync says when what was written is brought to the disk.
@@ -32,162 +74,297 @@ type Sync byte
 
 // The ways to sync.
 const (
-	SyncAlways   Sync = iota // at each transaction
-	SyncInterval             // once a second
-	SyncNever                // when the operating system sees fit
+	SyncAlways   Sync = iota // before Flush returns
+	SyncInterval             // within a second
+	SyncNever                // when the operating system sees fit, and at Close
 )
 
-// headerKey holds the version of the file. It is the first thing in it.
+// interval is how long SyncInterval waits.
+const interval = time.Second
+
+// After a file was not closed, perhaps numbers were given to transactions that
+// are lost. So many are left out then, and no more than maxUnsynced are ever
+// given before a sync.
 const (
-	headerKey   = "\x00flagstage"
-	headerValue = "1"
+	leftOut     = 1_000_000
+	maxUnsynced = leftOut / 2
 )
 
-// header is how a file begins.
-var header = []byte("*3\r\n$3\r\nset\r\n$10\r\n" + headerKey + "\r\n$1\r\n" + headerValue + "\r\n")
-
-// Journal is an open database. One goroutine at a time may write; readers may
-// run beside each other, but not beside a writer. The caller sees to that.
+// Journal is an open database. One goroutine at a time may write, and may
+// compact or close; readers may run beside each other, but not beside a
+// writer: the caller sees to that. Only Flush may be called at any time.
 type Journal struct {
 	db     *buntdb.DB
-	failed error
+	lost   bool // the database must not be called any more: its lock may be held for ever
+	closed bool
+	failed atomic.Pointer[error]
+	buffer []byte
+
+	sequence atomic.Int64 // the last group that was written
+	live     int64        // bytes that all records would take in a new file
+
+	*storage // nil in memory
 }
 
-// Op is one write: it sets a key, or deletes it.
-type Op struct {
-	Key, Value string
-	Delete     bool
+// storage is what a journal in a file has besides.
+type storage struct {
+	sys      system
+	path     string
+	lock     file
+	salt     salt
+	sync     Sync
+	end      int64 // of the file
+	clean    bool  // the last group says that all is on the disk
+	recovery Recovery
+	progress Progress
+
+	syncing sync.Mutex // held while file is synced or replaced
+	file    file
+	synced  atomic.Int64 // the last group that is on the disk
+	timer   *time.Timer  // of SyncInterval; nil: nothing waits
+}
+
+// Recovery says what opening a file has done to it.
+type Recovery struct {
+	// Tail is what was cut off; nil: nothing.
+	Tail *Tail
+	// Compacted reports that the file was rewritten because most of it was
+	// past. If that was tried and failed, CompactionError says why; nothing is
+	// lost then.
+	Compacted       bool
+	CompactionError error
 }
 
 // Memory opens a journal that is gone when it is closed.
-func Memory() (*Journal, error) { return open(":memory:", SyncNever) }
-
-// Open opens the journal in a file, which is created, with its folder's
-// leave, if it does not exist. A file that something else wrote is refused
-// with [ErrFormat] and left alone.
-func Open(path string, sync Sync) (*Journal, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
-	fresh, err := inspect(path)
-	if err != nil {
-		return nil, placed(err)
-	}
-	j, err := open(path, sync)
-	if err != nil || !fresh {
-		return j, placed(err)
-	}
-	if err := j.Apply([]Op{{Key: headerKey, Value: headerValue}}); err != nil {
-		return nil, errors.Join(err, j.Close())
-	}
-	return j, nil
+func Memory() (j *Journal, err error) {
+	j = &Journal{}
+	return j, j.openDB(":memory:")
 }
 
-// placed says what to do about a place where no file can be.
-func placed(err error) error {
-	var place *fs.PathError
-	if errors.As(err, &place) {
-		return fmt.Errorf("%w; name a file in a folder that exists and can be written", err)
-	}
-	return err
-}
-
-// inspect reports whether there is nothing yet at path, and refuses what no
-// journal wrote.
-func inspect(path string) (fresh bool, err error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return true, nil
-	case err != nil:
-		return false, err
-	case info.IsDir():
-		return false, fmt.Errorf("%w: %s is a directory; name a file in it", ErrFormat, path)
-	case !info.Mode().IsRegular():
-		return false, fmt.Errorf("%w: %s is no regular file", ErrFormat, path)
-	case info.Size() == 0:
-		return true, nil
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	begin := make([]byte, len(header))
-	if _, err := io.ReadFull(f, begin); err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return false, err
-	}
-	if !bytes.Equal(begin, header) {
-		return false, fmt.Errorf("%w: %s was not written by flagstage; name another file", ErrFormat, path)
-	}
-	return false, nil
-}
-
-func open(path string, sync Sync) (j *Journal, err error) {
+// openDB opens the database.
+func (j *Journal) openDB(path string) (err error) {
 	defer guard(&err)
 	db, err := buntdb.Open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var config buntdb.Config
 	if err := db.ReadConfig(&config); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return errors.Join(err, db.Close())
 	}
-	config.AutoShrinkDisabled = true
-	switch sync {
-	case SyncAlways:
-		config.SyncPolicy = buntdb.Always
-	case SyncInterval:
-		config.SyncPolicy = buntdb.EverySecond
-	case SyncNever:
-		config.SyncPolicy = buntdb.Never
-	}
+	config.AutoShrinkDisabled, config.SyncPolicy = true, buntdb.Never
 	if err := db.SetConfig(config); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return errors.Join(err, db.Close())
 	}
-	return &Journal{db: db}, nil
+	j.db = db
+	return nil
 }
+
+// errPanicked is wrapped when the database panicked: nobody knows what it did.
+var errPanicked = errors.New("the database panicked")
 
 // guard turns a panic of the database into an error.
 func guard(err *error) {
 	if r := recover(); r != nil {
-		*err = fmt.Errorf("%w: %v; open it again", ErrFailed, r)
+		*err = fmt.Errorf("%w: %v", errPanicked, r)
 	}
 }
 
-// Apply does all operations or none. After [ErrFailed] it is unknown which.
+// fail notes that nothing can be done any more, and returns the error of all
+// calls from now on.
+func (j *Journal) fail(err error) error {
+	err = fmt.Errorf("%w: %w; close it and open it again", ErrFailed, err)
+	j.failed.CompareAndSwap(nil, &err)
+	return *j.failed.Load()
+}
+
+// usable returns why nothing can be done any more, or nil.
+func (j *Journal) usable() error {
+	if err := j.failed.Load(); err != nil {
+		return *err
+	}
+	if j.closed {
+		return ErrClosed
+	}
+	return nil
+}
+
+// Next returns the number that the next transaction gets: the first has 1.
+// Numbers grow, and are never used again, not even those of transactions that a
+// crash took away: so before the first, Next marks the file as open.
+func (j *Journal) Next() (int64, error) {
+	if err := j.usable(); err != nil {
+		return 0, err
+	}
+	if j.storage != nil && j.clean {
+		if err := j.write(kindOpened, nil); err != nil {
+			return 0, err
+		}
+		if err := j.syncTo(j.sequence.Load()); err != nil {
+			return 0, err
+		}
+	}
+	return j.sequence.Load() + 1, nil
+}
+
+// Apply does all operations or none, as the transaction of the number that
+// Next tells. A key stands at most once in them. What was done is as safe as
+// promised when [Journal.Flush] says so.
 func (j *Journal) Apply(ops []Op) error {
-	if j.failed != nil {
-		return j.failed
+	if _, err := j.Next(); err != nil {
+		return err
 	}
-	err := j.apply(ops)
-	if errors.Is(err, ErrFailed) {
-		j.failed = err // the database still holds its lock
-	}
-	return err
+	return j.write(kindData, ops)
 }
 
-func (j *Journal) apply(ops []Op) (err error) {
+// write writes a group.
+func (j *Journal) write(k kind, ops []Op) error {
+	if err := checkSize(ops); err != nil {
+		return err
+	}
+	size, live, err := j.transact(k, ops)
+	switch {
+	case errors.Is(err, errPanicked):
+		return fmt.Errorf("%w: %w", ErrUnknown, j.fail(err))
+	case err != nil:
+		return j.fail(err)
+	}
+	j.live += live
+	if j.storage != nil {
+		j.end += int64(size)
+		j.clean = k == kindClosed
+	}
+	j.sequence.Add(1)
+	return nil
+}
+
+func checkSize(ops []Op) error {
+	if len(ops) > maxCommands-len(frameKeys) {
+		return fmt.Errorf("%w: it has %d operations", ErrTooLarge, len(ops))
+	}
+	size := 0
+	for _, op := range ops {
+		if len(op.Key) > MaxKey || len(op.Value) > MaxValue {
+			return fmt.Errorf("%w: a key has %d bytes, its value %d", ErrTooLarge, len(op.Key), len(op.Value))
+		}
+		size += op.Size()
+	}
+	if size > maxGroup {
+		return fmt.Errorf("%w: it has %d bytes", ErrTooLarge, size)
+	}
+	return nil
+}
+
+// transact makes a transaction of the database, which is rolled back unless it
+// ends well. It returns how many bytes were written, and how many more a new
+// file would have.
+func (j *Journal) transact(k kind, ops []Op) (size int, live int64, err error) {
+	done := false
 	defer guard(&err)
 	tx, err := j.db.Begin(true)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	for _, op := range ops {
-		if op.Delete {
-			_, err = tx.Delete(op.Key)
-			if errors.Is(err, buntdb.ErrNotFound) {
-				err = nil
+	defer func() {
+		if !done {
+			j.lost = true // unless rolling back gives the lock back
+			if tx.Rollback() == nil {
+				j.lost = false
 			}
+		}
+	}()
+	var t tally
+	for _, op := range ops {
+		var before string
+		if op.Delete {
+			before, err = tx.Delete(op.Key)
+			if errors.Is(err, buntdb.ErrNotFound) {
+				continue
+			}
+			live -= int64(setSize(op.Key, before))
 		} else {
-			_, _, err = tx.Set(op.Key, op.Value, nil)
+			var replaced bool
+			before, replaced, err = tx.Set(op.Key, op.Value, nil)
+			live += int64(setSize(op.Key, op.Value))
+			if replaced {
+				live -= int64(setSize(op.Key, before))
+			}
 		}
 		if err != nil {
-			return errors.Join(err, tx.Rollback())
+			return 0, 0, err
+		}
+		if j.storage != nil {
+			j.buffer = appendCommand(j.buffer[:0], op)
+			t.add(j.buffer)
 		}
 	}
-	return tx.Commit()
+	if j.storage != nil {
+		f := t.frame(k, j.sequence.Load()+1, j.synced.Load())
+		size = f.size
+		text := string(f.append(nil, j.salt))
+		for _, key := range frameKeys {
+			if _, _, err := tx.Set(key, text, nil); err != nil {
+				return 0, 0, err
+			}
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		done = true // Commit has rolled back, and given the lock back
+		return 0, 0, err
+	}
+	done = true
+	return size, live, nil
+}
+
+// Flush returns nil when the transaction of a number, and all before, are as
+// safe as the journal's Sync promises. Transactions that wait at the same time
+// share one sync. An error wraps [ErrUnknown]; the journal has failed then.
+func (j *Journal) Flush(number int64) error {
+	if j.storage == nil {
+		return nil
+	}
+	var err error
+	if j.sync == SyncAlways || number-j.synced.Load() >= maxUnsynced {
+		err = j.syncTo(number)
+	} else if failed := j.failed.Load(); failed != nil {
+		err = *failed
+	} else if j.sync == SyncInterval {
+		j.syncSoon(number)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnknown, err)
+	}
+	return nil
+}
+
+// syncSoon has what was written synced within the interval, if the group of a
+// number is not on the disk yet. Should that fail, the next call says so.
+func (j *Journal) syncSoon(number int64) {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	if j.timer == nil && j.synced.Load() < number {
+		j.timer = time.AfterFunc(interval, func() { _ = j.syncTo(j.sequence.Load()) })
+	}
+}
+
+// syncTo brings what was written to the disk, if the group of a number is not
+// there yet.
+func (j *Journal) syncTo(number int64) error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.stopTimer()
+	if j.synced.Load() >= number {
+		return nil
+	}
+	if err := j.failed.Load(); err != nil {
+		return *err
+	}
+	written := j.sequence.Load()
+	if err := j.file.Sync(); err != nil {
+		return j.fail(err)
+	}
+	j.synced.Store(written)
+	return nil
 }
 
 // Get returns the value at a key, and whether there is one.
@@ -204,15 +381,27 @@ func (j *Journal) Get(key string) (value string, ok bool, err error) {
 }
 
 // Ascend calls next for the keys from the given one on, in the order of their
-// bytes, until next returns false. next must not use the journal.
+// bytes, until next returns false. next must not use the journal. Keys that
+// begin with NUL are the journal's own, and left out.
 func (j *Journal) Ascend(from string, next func(key, value string) bool) error {
+	if from < firstKey {
+		from = firstKey
+	}
 	return j.read(func(tx *buntdb.Tx) error { return tx.AscendGreaterOrEqual("", from, next) })
 }
 
+// firstKey is the first key that is not the journal's own.
+const firstKey = "\x01"
+
 func (j *Journal) read(f func(*buntdb.Tx) error) (err error) {
-	if j.failed != nil {
-		return j.failed
+	if err := j.usable(); err != nil {
+		return err
 	}
+	defer func() {
+		if err != nil {
+			err = j.fail(err)
+		}
+	}()
 	defer guard(&err)
 	tx, err := j.db.Begin(false)
 	if err != nil {
@@ -221,10 +410,54 @@ func (j *Journal) read(f func(*buntdb.Tx) error) (err error) {
 	return errors.Join(f(tx), tx.Rollback())
 }
 
-// Close closes the database. After a failure it does not touch it any more.
+// Close brings what was written to the disk, and closes the journal. After a
+// failure it gives up what it holds and returns nil: what was lost, the calls
+// have told.
 func (j *Journal) Close() error {
-	if j.failed != nil {
+	if j.closed {
 		return nil
 	}
+	err := j.finish()
+	j.closed = true
+	if !j.lost && j.db != nil {
+		err = errors.Join(err, j.closeDB())
+	}
+	if j.storage != nil {
+		j.syncing.Lock()
+		defer j.syncing.Unlock()
+		j.stopTimer()
+		err = errors.Join(err, j.file.Close(), unlock(j.lock))
+	}
+	return err
+}
+
+// finish marks the file as closed.
+func (j *Journal) finish() error {
+	if j.storage == nil || j.failed.Load() != nil {
+		return nil
+	}
+	err := j.compactIfBloated()
+	if j.failed.Load() != nil || j.clean {
+		return err
+	}
+	if syncErr := j.syncTo(j.sequence.Load()); syncErr != nil {
+		return errors.Join(err, syncErr)
+	}
+	if err := j.write(kindClosed, nil); err != nil {
+		return err
+	}
+	return errors.Join(err, j.syncTo(j.sequence.Load()))
+}
+
+func (j *Journal) closeDB() (err error) {
+	defer guard(&err)
 	return j.db.Close()
+}
+
+// stopTimer makes nothing wait for a sync any more. syncing is held.
+func (j *Journal) stopTimer() {
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
 }

@@ -1,0 +1,154 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCompactingKeepsWhatThereIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j, err := Open(path, Options{Sync: SyncNever})
+	require.NoError(t, err)
+	for i := range 300 {
+		commit(t, j, Op{Key: fmt.Sprint("key", i%200), Value: strings.Repeat("v", i*50)}, Op{Key: fmt.Sprint("key", i-3), Delete: true})
+	}
+	require.NoError(t, os.Chmod(path, 0o640))
+	want, last := content(t, j), j.sequence.Load()
+	before := j.Stats()
+	require.NoError(t, j.Compact(nil))
+	after := j.Stats()
+	require.Less(t, after.FileBytes, before.FileBytes)
+	require.Equal(t, before.LiveBytes, after.LiveBytes)
+	require.InEpsilon(t, after.LiveBytes, after.FileBytes, 0.01)
+	require.Equal(t, want, content(t, j))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, after.FileBytes, info.Size())
+	require.Equal(t, fs.FileMode(0o640), info.Mode())
+	require.Greater(t, commit(t, j, Op{Key: "more"}), last, "numbers go on")
+	want["more"] = ""
+	require.NoError(t, j.Compact(nil), "it can be done again")
+	_, err = Open(path, Options{})
+	require.ErrorIs(t, err, ErrLocked, "the new file is locked too")
+	require.NoError(t, j.Close())
+	closed := read(t, path)
+	j, err = Open(path, Options{})
+	require.NoError(t, err)
+	require.Equal(t, want, content(t, j))
+	require.NoError(t, j.Close())
+	require.Equal(t, closed, read(t, path))
+}
+
+func TestBloatedFileIsCompactedWhenOpenedAndWhenClosed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	fill := func(j *Journal) {
+		for i := range 8 {
+			commit(t, j, Op{Key: "key", Value: strings.Repeat(fmt.Sprint(i), 200<<10)})
+		}
+	}
+	j, err := Open(path, Options{})
+	require.NoError(t, err)
+	fill(j)
+	bloated := read(t, path) // as kill -9 leaves it
+	require.Greater(t, len(bloated), 8*200<<10, "never while it is open")
+	require.NoError(t, j.Close())
+	require.Less(t, len(read(t, path)), 300<<10)
+
+	write(t, path, bloated)
+	var told []int64
+	j, err = Open(path, Options{Progress: func(done, total int64) { told = append(told, done, total) }})
+	require.NoError(t, err)
+	require.Empty(t, told, "this is no long work")
+	require.True(t, j.Recovery().Compacted)
+	require.NoError(t, j.Recovery().CompactionError)
+	require.Less(t, j.Stats().FileBytes, int64(300<<10))
+	require.Equal(t, strings.Repeat("7", 200<<10), content(t, j)["key"])
+	require.NoError(t, j.Close())
+
+	write(t, path, bloated)
+	j, err = Open(path, Options{sys: &faultySystem{on: "rename", at: 1, err: fs.ErrPermission}})
+	require.NoError(t, err, "a file that cannot be compacted can be used")
+	require.ErrorIs(t, j.Recovery().CompactionError, fs.ErrPermission)
+	require.ErrorContains(t, j.Recovery().CompactionError, "the store is as it was")
+	commit(t, j, Op{Key: "key", Value: "small"})
+	require.NoError(t, j.Close())
+	require.Equal(t, map[string]string{"key": "small"}, content(t, open(t, path, Options{})))
+}
+
+func TestRestOfACompactionIsCleanedUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	write(t, path+compactSuffix, []byte("half a file"))
+	open(t, path, Options{})
+	_, err := os.Stat(path + compactSuffix)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// TestCopyOfAllRecordsIsWholeOrRefused truncates and changes a file that was
+// just compacted: it got its name when all of it was on the disk, so nothing in
+// it was cut short.
+func TestCopyOfAllRecordsIsWholeOrRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j, err := Open(path, Options{})
+	require.NoError(t, err)
+	for i := range 3 {
+		commit(t, j, Op{Key: fmt.Sprint(i), Value: strings.Repeat("v", 10*i)})
+	}
+	require.NoError(t, j.Compact(nil))
+	end := int(j.end)
+	commit(t, j, Op{Key: "4"})
+	require.NoError(t, j.Close())
+	text := read(t, path)
+	var corrupt *CorruptError
+	for size := headerSize; size < end; size++ {
+		for _, zeros := range []int{0, 16, 512} {
+			_, _, err := replay(append(bytes.Clone(text[:size]), make([]byte, zeros)...))
+			require.ErrorAs(t, err, &corrupt, "%d bytes and %d zeros", size, zeros)
+		}
+	}
+	for at := range text {
+		changed := bytes.Clone(text)
+		for change := 1; change < 256; change++ {
+			changed[at] = text[at] ^ byte(change)
+			if _, _, err := replay(changed); !errors.As(err, &corrupt) && !errors.Is(err, ErrFormat) {
+				t.Fatalf("byte %d changed to %q: %v", at, changed[at], err)
+			}
+		}
+	}
+}
+
+func TestLargeWorkTellsItsProgress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j, err := Open(path, Options{Sync: SyncNever})
+	require.NoError(t, err)
+	for i := range 5 {
+		commit(t, j, Op{Key: fmt.Sprint(i), Value: strings.Repeat("v", 4<<20)})
+	}
+	calls := 0
+	progress := func(done, total int64) {
+		calls++
+		require.LessOrEqual(t, done, total)
+		require.InDelta(t, 20<<20, total, 1<<20)
+	}
+	for name, work := range map[string]func() error{
+		"compact": func() error { return j.Compact(progress) },
+		"scan":    func() error { _, err := Scan(t.Context(), path, progress, nil); return err },
+		"backup":  func() error { _, err := Backup(t.Context(), path, path+"2", progress); return err },
+		"salvage": func() error { _, err := Salvage(t.Context(), path, path+"3", progress); return err },
+	} {
+		calls = 0
+		require.NoError(t, work(), name)
+		require.GreaterOrEqual(t, calls, 2, name)
+	}
+	require.NoError(t, j.Close())
+	calls = 0
+	open(t, path, Options{Progress: progress})
+	require.GreaterOrEqual(t, calls, 2)
+}

@@ -1,0 +1,236 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Options say how a file is opened.
+type Options struct {
+	Sync     Sync
+	Progress Progress // of reading and rewriting the file; nil: nobody is told
+
+	sys system // nil: the disk
+}
+
+// Open opens the journal in a file, which is created with mode 0600 if it does
+// not exist; its folder must. A file that something else wrote is refused with
+// [ErrFormat], one that is open with [ErrLocked], a damaged one with a
+// [*CorruptError]; all are left alone. A write that was cut short is cut off:
+// see [Journal.Recovery].
+func Open(path string, o Options) (*Journal, error) {
+	if !supported {
+		return nil, errUnsupported
+	}
+	if o.sys == nil {
+		o.sys = disk{}
+	}
+	path, err := resolve(path)
+	if err != nil {
+		return nil, placed(err)
+	}
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		_, err := checkRegular(path)
+		return nil, err // without a lock file beside it
+	}
+	held, err := lock(o.sys, path)
+	if err != nil {
+		return nil, placed(err)
+	}
+	j := &Journal{storage: &storage{sys: o.sys, path: path, lock: held, sync: o.Sync, progress: o.Progress}}
+	if err := j.open(); err != nil {
+		return nil, errors.Join(placed(err), j.abandon())
+	}
+	return j, nil
+}
+
+// abandon gives up what a failed open holds.
+func (j *Journal) abandon() error {
+	var err error
+	if j.db != nil && !j.lost {
+		err = j.closeDB()
+	}
+	if j.file != nil {
+		err = errors.Join(err, j.file.Close())
+	}
+	return errors.Join(err, unlock(j.lock))
+}
+
+// open opens the file, of which the lock is held.
+func (j *Journal) open() error {
+	if err := j.sys.Remove(j.path + compactSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := j.openFile(); err != nil {
+		return err
+	}
+	info, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	found, err := scan(j.file, info.Size(), j.path, j.progress, nil)
+	if err != nil {
+		return err
+	}
+	j.recovery.Tail = found.Tail
+	if found.torn {
+		err = j.begin(info.Size())
+	} else {
+		err = j.goOn(found)
+	}
+	if err != nil {
+		return err
+	}
+	if err := j.openDB(j.path); err != nil {
+		return err
+	}
+	if err := j.samePlace(); err != nil {
+		return err
+	}
+	if err := j.measure(); err != nil {
+		return err
+	}
+	j.recovery.CompactionError = j.compactIfBloated()
+	return j.usable()
+}
+
+// openFile opens the file, or creates it, and locks it too: it may have other
+// names.
+func (j *Journal) openFile() error {
+	_, err := checkRegular(j.path)
+	create := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !create {
+		return err
+	}
+	flag := os.O_RDWR
+	if create {
+		flag |= os.O_CREATE | os.O_EXCL
+	}
+	if j.file, err = j.sys.OpenFile(j.path, flag, 0o600); err != nil {
+		return err
+	}
+	if err := lockFile(j.file); errors.Is(err, errBusy) {
+		return fmt.Errorf("%w: %s is in use under another name", ErrLocked, j.path)
+	} else if err != nil {
+		return fmt.Errorf("lock %s: %w", j.path, err)
+	}
+	if create {
+		return j.sys.SyncDir(filepath.Dir(j.path))
+	}
+	return nil
+}
+
+// beginNumber is that of the group that begins a file. The next marks the file
+// as open, so the first transaction has number 1.
+const beginNumber = -1
+
+// begin makes the file an empty journal.
+func (j *Journal) begin(size int64) error {
+	if size > 0 {
+		if err := j.cut(0); err != nil {
+			return err
+		}
+	}
+	j.salt = newSalt()
+	header := appendHeader(nil, kindBegin, beginNumber, j.salt)
+	if _, err := j.file.WriteAt(header, 0); err != nil {
+		return err
+	}
+	j.end, j.clean = int64(len(header)), true
+	j.sequence.Store(beginNumber)
+	j.synced.Store(beginNumber)
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	return j.sys.SyncDir(filepath.Dir(j.path))
+}
+
+// cut cuts the file off.
+func (j *Journal) cut(end int64) error {
+	if err := j.file.Truncate(end); err != nil {
+		return err
+	}
+	// what is written next must not meet what was cut
+	return j.file.Sync()
+}
+
+// goOn makes the file ready to be written behind its last whole group.
+func (j *Journal) goOn(found Summary) error {
+	j.salt, j.end, j.clean = found.salt, found.End, found.Closed
+	j.sequence.Store(found.Sequence)
+	j.synced.Store(found.Sequence)
+	if found.Tail != nil {
+		if err := j.cut(found.End); err != nil {
+			return err
+		}
+	}
+	if found.Closed && found.Tail == nil {
+		return nil
+	}
+	// A sync that failed before may have left what can be read, but is not on
+	// the disk, and would not be written by another sync.
+	if err := j.writeAgain(found.claimedEnd, found.End); err != nil {
+		return err
+	}
+	number := found.Sequence + leftOut
+	opened := appendFrame(nil, new(tally).frame(kindOpened, number, found.claimed), j.salt)
+	if _, err := j.file.WriteAt(opened, j.end); err != nil {
+		return err
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	j.end += int64(len(opened))
+	j.sequence.Store(number)
+	j.synced.Store(number)
+	return nil
+}
+
+// writeAgain writes a part of the file in its own place.
+func (j *Journal) writeAgain(from, to int64) error {
+	s := scanner{file: j.file, path: j.path}
+	var failed error
+	err := s.chunks(from, to, 0, func(at int64, text []byte, _ int) {
+		if failed == nil {
+			_, failed = j.file.WriteAt(text, at)
+		}
+	})
+	return errors.Join(err, failed)
+}
+
+// samePlace reports an error if the database has not opened the file that the
+// journal has: somebody moved it.
+func (j *Journal) samePlace() error {
+	is, err := os.Lstat(j.path)
+	if err != nil {
+		return err
+	}
+	has, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(is, has) || has.Size() != j.end {
+		return fmt.Errorf("%s was changed by another program while it was opened", j.path)
+	}
+	return nil
+}
+
+// measure adds up how many bytes all records would take in a new file.
+func (j *Journal) measure() error {
+	j.live = 0
+	return j.Ascend("", func(key, value string) bool {
+		j.live += int64(setSize(key, value))
+		return true
+	})
+}
+
+// Recovery says what opening the file has done to it.
+func (j *Journal) Recovery() Recovery {
+	if j.storage == nil {
+		return Recovery{}
+	}
+	return j.recovery
+}
