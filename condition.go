@@ -1,6 +1,7 @@
 package flagstage
 
 import (
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -108,9 +109,9 @@ func (Absolute) sealedWhen()      {}
 func (Relative) sealedWhen()      {}
 func (Immediate) sealedWhen()     {}
 
-// copyCondition returns c with an identifier and slices of its own, dates cut
-// to what the wire carries.
-func copyCondition(c Condition, id string) Condition {
+// withID returns c with an identifier, in the form in which it is read again:
+// dates cut to what the wire carries, and empty lists nil.
+func withID(c Condition, id string) Condition {
 	switch c := c.(type) {
 	case Schedule:
 		c.ID = id
@@ -120,15 +121,17 @@ func copyCondition(c Condition, id string) Condition {
 		return c
 	case Approval:
 		c.ID = id
-		return c.clone()
+		c.NotifyMemberIDs = orNil(c.NotifyMemberIDs)
+		c.NotifyTeamKeys = orNil(c.NotifyTeamKeys)
+		return c
 	}
 	return c
 }
 
 // clone returns a with slices of its own.
 func (a Approval) clone() Approval {
-	a.NotifyMemberIDs = cloneNonEmpty(a.NotifyMemberIDs)
-	a.NotifyTeamKeys = cloneNonEmpty(a.NotifyTeamKeys)
+	a.NotifyMemberIDs = slices.Clone(a.NotifyMemberIDs)
+	a.NotifyTeamKeys = slices.Clone(a.NotifyTeamKeys)
 	return a
 }
 

@@ -25,8 +25,10 @@ type Engine struct {
 	guard  Guard
 	logger *slog.Logger
 	limits Limits
-	read   []Option // for reading documents
-	closed atomic.Bool
+	// reading says how documents are read, and rules what else is refused.
+	reading flags.Reading
+	rules   rules
+	closed  atomic.Bool
 }
 
 // New returns an engine on a store, which it closes when it is closed.
@@ -43,7 +45,7 @@ func New(store Store, list ...Option) (*Engine, error) {
 	}
 	e := &Engine{
 		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
-		read: []Option{WithHostKinds(o.reading.HostKinds...)},
+		reading: o.reading, rules: rules{stages: o.limits.Stages},
 	}
 	if e.clock == nil {
 		e.clock = SystemClock()
@@ -183,29 +185,21 @@ func (e *Engine) begin(ctx context.Context, request Request) error {
 }
 
 // creation is what a template made now by an actor takes.
-func (e *Engine) creation(actor Actor) Creation {
-	return Creation{Now: e.clock.Now(), IDs: e.ids, Actor: actor}
+func (e *Engine) creation(actor Actor) *Creation {
+	return &Creation{Now: e.clock.Now(), IDs: e.ids, Actor: actor}
 }
 
-// checkDocument refuses a document that is larger than this engine takes.
-func (e *Engine) checkDocument(document []byte) error {
-	limit := e.limits.DocumentBytes
-	if limit == 0 || len(document) <= limit {
-		return nil
-	}
-	var problems Problems
-	problems.Errorf("", flags.CodeTooLarge, "the document has %d bytes; at most %d are allowed", len(document), limit)
-	return problems.Err()
-}
-
-// checkStages refuses more stages than this engine takes.
-func (e *Engine) checkStages(input TemplateInput) error {
-	if limit := e.limits.Stages; limit > 0 && len(input.Stages) > limit {
+// read reads a document that is not larger than this engine takes.
+func (e *Engine) read(document []byte, exported bool) (*reader, error) {
+	if limit := e.limits.DocumentBytes; limit > 0 && len(document) > limit {
 		var problems Problems
-		problems.Errorf("/stages", flags.CodeTooLarge, "%s", tooMany("stages", limit))
-		return problems.Err()
+		problems.Errorf("", flags.CodeTooLarge, "the document has %d bytes; at most %d are allowed", len(document), limit)
+		return nil, problems.Err()
 	}
-	return nil
+	r := newReader(document, exported, e.reading)
+	r.rules = e.rules
+	r.readDocument()
+	return r, nil
 }
 
 // write commits a change of one record, and finds out what became of it if

@@ -31,7 +31,12 @@ func (e *Engine) CreateTemplate(ctx context.Context, actor Actor, input Template
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate, TemplateKey: input.Key}); err != nil {
 		return StoredTemplate{}, err
 	}
-	return e.createTemplate(ctx, actor, input, false, nil)
+	creation := e.creation(actor)
+	if err := judgeInput(&input, creation, e.rules).Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	template, problems := newTemplate(&input, creation, false)
+	return e.keepNew(ctx, template, problems)
 }
 
 // CreateTemplateJSON reads a request as [ReadTemplate] does, creates the
@@ -40,25 +45,17 @@ func (e *Engine) CreateTemplateJSON(ctx context.Context, actor Actor, document [
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}); err != nil {
 		return StoredTemplate{}, err
 	}
-	if err := e.checkDocument(document); err != nil {
+	r, err := e.read(document, false)
+	if err != nil {
 		return StoredTemplate{}, err
 	}
-	input, problems := ReadTemplate(document, e.read...)
+	creation := e.creation(actor)
+	problems := r.judgeRequest(creation)
 	if err := problems.Err(); err != nil {
 		return StoredTemplate{}, err
 	}
-	return e.createTemplate(ctx, actor, input, true, problems)
-}
-
-func (e *Engine) createTemplate(ctx context.Context, actor Actor, input TemplateInput, read bool, warnings Problems) (StoredTemplate, error) {
-	if err := e.checkStages(input); err != nil {
-		return StoredTemplate{}, err
-	}
-	template, printed, problems := newTemplate(input, e.creation(actor), read)
-	if err := problems.Err(); err != nil {
-		return StoredTemplate{}, err
-	}
-	return e.keepNew(ctx, template, printed, warnings)
+	template, more := newTemplate(&r.doc.input, creation, true)
+	return e.keepNew(ctx, template, append(problems, more...))
 }
 
 // ImportTemplate keeps an exported template: see [Import]. Errors are those of
@@ -67,32 +64,40 @@ func (e *Engine) ImportTemplate(ctx context.Context, actor Actor, document []byt
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}); err != nil {
 		return StoredTemplate{}, err
 	}
-	if err := e.checkDocument(document); err != nil {
+	r, err := e.read(document, true)
+	if err != nil {
 		return StoredTemplate{}, err
 	}
-	template, printed, problems := importTemplate(document, origin, e.creation(actor), e.read)
+	creation := e.creation(actor)
+	problems := r.judgeExported(origin, creation)
 	if err := problems.Err(); err != nil {
 		return StoredTemplate{}, err
 	}
-	if err := e.checkStages(TemplateInput{Stages: template.stages}); err != nil {
-		return StoredTemplate{}, err
-	}
-	return e.keepNew(ctx, template, printed, problems)
+	template, more := r.exported(creation)
+	return e.keepNew(ctx, template, append(problems, more...))
 }
 
-func (e *Engine) keepNew(ctx context.Context, template Template, printed []byte, warnings Problems) (StoredTemplate, error) {
-	stored, err := e.keep(ctx, template, printed, 0)
+// keepNew keeps a template whose key must be free, unless an error is among the
+// problems, and returns the others as warnings.
+func (e *Engine) keepNew(ctx context.Context, template *Template, problems Problems) (StoredTemplate, error) {
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
+	stored, err := e.keep(ctx, template, 0)
 	if errors.Is(err, ErrConflict) {
 		return StoredTemplate{}, fmt.Errorf("create template: the key %s: %w; choose another, or replace the template", quoteKey(template.key), ErrExists)
 	}
-	stored.Warnings = warnings
+	stored.Warnings = problems
 	return stored, err
 }
 
 // keep writes a template whose record must have the given revision.
-func (e *Engine) keep(ctx context.Context, template Template, printed []byte, revision int64) (StoredTemplate, error) {
+func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (StoredTemplate, error) {
 	key := templatePrefix + template.key
-	value := encodeTemplate(template.origin, printed)
+	value, problems := encodeTemplate(template)
+	if err := problems.Err(); err != nil {
+		return StoredTemplate{}, err
+	}
 	written, err := e.write(ctx, Txn{
 		If:  []Check{{Key: key, Revision: revision}},
 		Put: []Record{{Key: key, Value: value}},
@@ -101,7 +106,7 @@ func (e *Engine) keep(ctx context.Context, template Template, printed []byte, re
 		return StoredTemplate{}, err
 	}
 	e.logger.DebugContext(ctx, "kept template", "template", template.key, "revision", written)
-	return StoredTemplate{Template: template, Revision: written}, nil
+	return StoredTemplate{Template: *template, Revision: written}, nil
 }
 
 // Template returns a template. The error wraps [ErrNotFound] if there is none
@@ -199,11 +204,8 @@ func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input Templat
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReplaceTemplate, TemplateKey: input.Key}); err != nil {
 		return StoredTemplate{}, err
 	}
-	if err := e.checkStages(input); err != nil {
-		return StoredTemplate{}, err
-	}
-	template, problems := NewTemplate(input, e.creation(actor))
-	if err := problems.Err(); err != nil {
+	creation := e.creation(actor)
+	if err := judgeInput(&input, creation, e.rules).Err(); err != nil {
 		return StoredTemplate{}, err
 	}
 	before, err := e.template(ctx, input.Key)
@@ -213,13 +215,13 @@ func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input Templat
 	if before.Revision != revision {
 		return StoredTemplate{}, staleTemplate(input.Key, before.Revision, revision)
 	}
-	template.id, template.createdAt = before.id, before.createdAt
-	template.ownerID, template.maintainerID = before.ownerID, before.maintainerID
-	printed, problems := template.print()
+	template, problems := newTemplate(&input, creation, false)
 	if err := problems.Err(); err != nil {
 		return StoredTemplate{}, err
 	}
-	return e.keep(ctx, template, printed, revision)
+	template.id, template.createdAt = before.id, before.createdAt
+	template.ownerID, template.maintainerID = before.ownerID, before.maintainerID
+	return e.keep(ctx, template, revision)
 }
 
 func staleTemplate(key string, is, was int64) error {
@@ -263,14 +265,19 @@ const templatePrefix = "template/"
 // three keys of its origin, each behind its length, and the printed template.
 const templateFormat = 1
 
-func encodeTemplate(o Origin, printed []byte) []byte {
-	b := make([]byte, 0, 1+3*binary.MaxVarintLen16+len(o.ProjectKey)+len(o.EnvironmentKey)+len(o.FlagKey)+len(printed))
-	b = append(b, templateFormat)
-	for _, key := range []string{o.ProjectKey, o.EnvironmentKey, o.FlagKey} {
+// encodeTemplate returns the record's value of a template, which it prints.
+func encodeTemplate(t *Template) ([]byte, Problems) {
+	origin := [...]string{t.origin.ProjectKey, t.origin.EnvironmentKey, t.origin.FlagKey}
+	room := 1 + t.room()
+	for _, key := range origin {
+		room += binary.MaxVarintLen16 + len(key)
+	}
+	b := append(make([]byte, 0, room), templateFormat)
+	for _, key := range origin {
 		b = binary.AppendUvarint(b, uint64(len(key)))
 		b = append(b, key...)
 	}
-	return append(b, printed...)
+	return t.print(b)
 }
 
 func (e *Engine) decodeTemplate(r Record) (StoredTemplate, error) {
@@ -289,7 +296,7 @@ func (e *Engine) decodeTemplate(r Record) (StoredTemplate, error) {
 		}
 		keys[i], rest = string(rest[size:size+int(n)]), rest[size+int(n):]
 	}
-	template, problems := Import(rest, Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}, Creation{}, e.read...)
+	template, problems := Import(rest, Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}, Creation{}, WithHostKinds(e.reading.HostKinds...))
 	if err := problems.Err(); err != nil {
 		return damaged(err.Error())
 	}

@@ -14,14 +14,19 @@ import (
 // judges Go values.
 type reader struct {
 	*strictjson.Decoder
+	document  []byte
 	problems  Problems
 	importing bool
 	reading   flags.Reading
+	rules     rules
 	broken    []string // pointers at which an error was reported
+
+	doc   templateDocument
+	whole bool // all of doc was read, and its values can be judged
 }
 
-func newReader(document []byte, importing bool, list []Option) *reader {
-	r := &reader{importing: importing, reading: newOptions(list).reading}
+func newReader(document []byte, importing bool, reading flags.Reading) *reader {
+	r := &reader{document: document, importing: importing, reading: reading}
 	r.reading.KeepIDs = importing
 	r.Decoder = strictjson.NewDecoder(document, r.problem)
 	r.TellUntil(r.problems.Full)
@@ -140,13 +145,12 @@ var (
 	exportNames = []string{"_id", "_key", "_creationDate", "_ownerId", "_maintainerId", "_links", "name", "description", "stages"}
 )
 
-// readDocument reads the whole document. It returns false when there is no
-// more to be said about it.
-func (r *reader) readDocument() (doc templateDocument, ok bool) {
+// readDocument reads the whole document.
+func (r *reader) readDocument() {
 	object := r.BeginObject()
 	if object {
 		for name, more := r.NextMember(); more; name, more = r.NextMember() {
-			r.readMember(&doc, name)
+			r.readMember(&r.doc, name)
 		}
 	}
 	r.End()
@@ -155,9 +159,16 @@ func (r *reader) readDocument() (doc templateDocument, ok bool) {
 			r.problems = nil // the text is worse than of the wrong type
 		}
 		r.problem(err.Pointer, err.Code, err.Message)
-		return doc, false
+		object = false
 	}
-	return doc, object
+	r.whole = object
+}
+
+// judge returns a judge of what was read.
+func (r *reader) judge(problems *Problems) judge {
+	j := newJudge(problems)
+	j.read, j.rules, j.broken = true, r.rules, r.broken
+	return j
 }
 
 func (r *reader) readMember(doc *templateDocument, name string) {
@@ -247,11 +258,11 @@ func readList[T any](r *reader, room, limit int, what string, element func() T) 
 
 // judged returns what the reader and the judge found, in the order in which one
 // who reads the document meets it.
-func (r *reader) judged(document []byte, more Problems) Problems {
+func (r *reader) judged(more Problems) Problems {
 	if n := r.Untold(); n > 0 {
 		r.problems.Add(Problem{Severity: SeverityError, Omitted: n})
 	}
-	return append(slices.Clip(r.problems), more...).InOrder(document)
+	return append(slices.Clip(r.problems), more...).InOrder(r.document)
 }
 
 func unknownWord(what, word string, known []string) string {

@@ -3,7 +3,6 @@ package flagstage
 import (
 	"slices"
 
-	"github.com/flagstage/flagstage/flags"
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
@@ -20,39 +19,51 @@ type Stage struct {
 	Action     Action
 }
 
-// copyStage returns s with slices of its own, and with the identifiers that
-// pick chooses, given those that s has.
-func copyStage(s Stage, pick func(id string) string) Stage {
+// identify gives the stage and its parts the identifiers that pick chooses,
+// given those that they have. The stage is changed to what prints the same and
+// is the same when it is read again.
+func (s *Stage) identify(pick func(id string) string) {
 	s.ID = pick(s.ID)
-	conditions := make([]Condition, len(s.Conditions))
 	for i, c := range s.Conditions {
-		conditions[i] = copyCondition(c, pick(c.ConditionID()))
+		s.Conditions[i] = withID(c, pick(c.ConditionID()))
 	}
-	s.Conditions = conditions
-	instructions := make([]flags.Instruction, len(s.Action.Instructions))
 	for i, in := range s.Action.Instructions {
-		instructions[i] = in.WithID(pick(in.ID()))
+		s.Action.Instructions[i] = in.WithID(pick(in.ID()))
 	}
-	s.Action.Instructions = instructions
-	return s
+	s.Conditions = orEmpty(s.Conditions)
+	s.Action.Instructions = orEmpty(s.Action.Instructions)
+}
+
+// orEmpty returns an empty list for nil.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// orNil returns nil for an empty list.
+func orNil(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // cloneStages returns stages that share no slice with the given ones.
 func cloneStages(stages []Stage) []Stage {
-	clone := make([]Stage, len(stages))
-	for i, s := range stages {
-		clone[i] = copyStage(s, func(id string) string { return id })
+	clones := slices.Clone(stages)
+	for i := range clones {
+		s := &clones[i]
+		s.Conditions = slices.Clone(s.Conditions)
+		for k, c := range s.Conditions {
+			if a, ok := c.(Approval); ok {
+				s.Conditions[k] = a.clone()
+			}
+		}
+		s.Action.Instructions = slices.Clone(s.Action.Instructions)
 	}
-	return clone
-}
-
-// cloneNonEmpty clones a list, and makes an empty one nil, so that templates
-// which print the same are the same.
-func cloneNonEmpty(list []string) []string {
-	if len(list) == 0 {
-		return nil
-	}
-	return slices.Clone(list)
+	return clones
 }
 
 var stageNames = []string{"name", "executeConditionsInSequence", "conditions", "action"}

@@ -63,19 +63,24 @@ type Template struct {
 // Members of the published response (_id, _execution, allReviews, …) are
 // ignored: use [Import] to keep them.
 func ReadTemplate(document []byte, list ...Option) (TemplateInput, Problems) {
-	r := newReader(document, false, list)
-	doc, ok := r.readDocument()
-	var more Problems
-	if ok {
-		j := judge{problems: &more, now: firstInstant, read: true, broken: r.broken, stage: -1, condition: -1}
-		j.key("/key", doc.input.Key)
-		j.input(&doc.input)
-	}
-	problems := r.judged(document, more)
+	r := newReader(document, false, newOptions(list).reading)
+	r.readDocument()
+	problems := r.judgeRequest(nil)
 	if problems.Err() != nil {
 		return TemplateInput{}, problems
 	}
-	return doc.input, problems
+	return r.doc.input, problems
+}
+
+// judgeRequest returns all that is wrong with a request: as ReadTemplate
+// judges it, or, with a creation, as NewTemplate does.
+func (r *reader) judgeRequest(creation *Creation) Problems {
+	var more Problems
+	if r.whole {
+		j := r.judge(&more)
+		j.request(&r.doc.input, creation)
+	}
+	return r.judged(more)
 }
 
 // NewTemplate creates a template. It judges the input by the rules of
@@ -86,29 +91,37 @@ func ReadTemplate(document []byte, list ...Option) (TemplateInput, Problems) {
 // A WorkflowID is answered with the code not_found: there is no engine here
 // that could look it up.
 func NewTemplate(input TemplateInput, creation Creation) (Template, Problems) {
-	template, _, problems := newTemplate(input, creation, false)
-	return template, problems
+	problems := judgeInput(&input, &creation, rules{})
+	if problems != nil {
+		return Template{}, problems
+	}
+	t, problems := newTemplate(&input, &creation, false)
+	return t.measured(problems)
 }
 
-// newTemplate is NewTemplate that also returns the printed template. With read
-// the input is what ReadTemplate returned, whose instructions are valid.
-func newTemplate(input TemplateInput, creation Creation, read bool) (Template, []byte, Problems) {
-	var problems Problems
-	j := judge{problems: &problems, now: Instant(creation.Now), read: read, stage: -1, condition: -1}
-	j.creation(creation, true, true, true)
-	j.key("/key", input.Key)
-	j.input(&input)
-	if input.WorkflowID != "" && input.Stages == nil {
-		j.errorf("/workflowId", flags.CodeNotFound, "there is no such workflow; without an engine there are none")
+// judgeInput returns all that is wrong with a request of Go values.
+func judgeInput(input *TemplateInput, creation *Creation, rules rules) (problems Problems) {
+	j := newJudge(&problems)
+	j.rules = rules
+	j.request(input, creation)
+	return problems
+}
+
+// newTemplate makes the template of a request in which nothing is wrong, and
+// returns what is wrong with the identifiers made for it. owned says that
+// nobody else has the slices of the request.
+func newTemplate(input *TemplateInput, creation *Creation, owned bool) (*Template, Problems) {
+	ids := minting{source: creation.IDs, at: Instant(creation.Now)}
+	owner := creation.Actor.Identity()
+	t := &Template{
+		id: ids.next(), key: input.Key, name: orElse(input.Name, input.Key), description: input.Description,
+		createdAt: ids.at, ownerID: owner, maintainerID: owner, origin: input.Origin,
+		stages: input.Stages,
 	}
-	if problems.Err() != nil {
-		return Template{}, nil, problems
+	if !owned {
+		t.stages = cloneStages(t.stages)
 	}
-	now, owner := Instant(creation.Now), creation.Actor.Identity()
-	return build(&Template{
-		id: creation.IDs.NewID(now), key: input.Key, name: input.Name, description: input.Description,
-		createdAt: now, ownerID: owner, maintainerID: owner, origin: input.Origin,
-	}, input.Stages, func(string) string { return creation.IDs.NewID(now) }, problems)
+	return t, t.identify(&ids, func(string) string { return ids.next() })
 }
 
 // Import creates a template from an exported document: one item of the
@@ -120,39 +133,40 @@ func newTemplate(input TemplateInput, creation Creation, read bool) (Template, [
 //
 // Every template, printed and imported with its origin, is equal to itself.
 func Import(document []byte, origin Origin, creation Creation, list ...Option) (Template, Problems) {
-	template, _, problems := importTemplate(document, origin, creation, list)
-	return template, problems
+	r := newReader(document, true, newOptions(list).reading)
+	r.readDocument()
+	problems := r.judgeExported(origin, &creation)
+	if problems.Err() != nil {
+		return Template{}, problems
+	}
+	t, more := r.exported(&creation)
+	return t.measured(append(problems, more...))
 }
 
-// importTemplate is Import that also returns the printed template.
-func importTemplate(document []byte, origin Origin, creation Creation, list []Option) (Template, []byte, Problems) {
-	r := newReader(document, true, list)
-	doc, ok := r.readDocument()
-	var more Problems
-	if ok {
-		more = r.judgeExported(&doc, origin, creation)
-	}
-	problems := r.judged(document, more)
-	if problems.Err() != nil {
-		return Template{}, nil, problems
-	}
-	created := Instant(creation.Now)
+// exported makes the template of an exported document in which nothing is
+// wrong, and returns what is wrong with the identifiers made for it.
+func (r *reader) exported(creation *Creation) (*Template, Problems) {
+	doc := &r.doc
+	ids := minting{source: creation.IDs, at: Instant(creation.Now)}
 	if doc.created.given {
-		created = time.UnixMilli(doc.created.value).UTC()
+		ids.at = time.UnixMilli(doc.created.value).UTC()
 	}
 	pick := func(id string) string {
-		if id != "" {
-			return id
+		if id == "" {
+			return ids.next()
 		}
-		return creation.IDs.NewID(created)
+		ids.kept = true
+		return id
 	}
 	actor := creation.Actor.Identity()
-	return build(&Template{
-		id: pick(doc.id.value), key: doc.input.Key, name: doc.input.Name, description: doc.input.Description,
-		createdAt: created, origin: origin,
+	t := &Template{
+		id: pick(doc.id.value), key: doc.input.Key, name: orElse(doc.input.Name, doc.input.Key), description: doc.input.Description,
+		createdAt: ids.at, origin: doc.input.Origin,
 		ownerID:      orElse(doc.owner.value, actor),
 		maintainerID: orElse(doc.maintainer.value, actor),
-	}, doc.input.Stages, pick, problems)
+		stages:       doc.input.Stages,
+	}
+	return t, t.identify(&ids, pick)
 }
 
 func orElse(s, otherwise string) string {
@@ -162,56 +176,102 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-// judgeExported judges an exported document and what must complete it.
-func (r *reader) judgeExported(doc *templateDocument, origin Origin, creation Creation) (problems Problems) {
-	doc.input.Origin = origin
-	if doc.input.Stages == nil {
-		doc.input.Stages = []Stage{}
+// judgeExported returns all that is wrong with an exported document and what
+// must complete it.
+func (r *reader) judgeExported(origin Origin, creation *Creation) Problems {
+	var more Problems
+	if r.whole {
+		doc := &r.doc
+		doc.input.Origin = origin
+		if doc.input.Stages == nil {
+			doc.input.Stages = []Stage{}
+		}
+		j := r.judge(&more)
+		j.exported(doc, creation)
 	}
-	j := judge{problems: &problems, now: Instant(creation.Now), read: true, broken: r.broken, stage: -1, condition: -1}
+	return r.judged(more)
+}
+
+// exported judges an exported document and what must complete it.
+func (j *judge) exported(doc *templateDocument, c *Creation) {
+	j.now = Instant(c.Now)
 	if doc.created.given {
 		j.now = time.UnixMilli(doc.created.value).UTC()
 		j.instant("/_creationDate", j.now)
 	}
-	ids := uniqueIDs{judge: &j, stageIDs: map[string]string{}, partIDs: map[string]string{}}
+	ids := newUniqueIDs(j)
 	ids.stages(doc.input.Stages)
-	j.creation(creation, !doc.created.given, !doc.id.given || ids.missing, !doc.owner.given || !doc.maintainer.given)
+	j.creation(c, !doc.created.given, !doc.id.given || ids.missing, !doc.owner.given || !doc.maintainer.given)
 	j.key("/_key", doc.input.Key)
 	j.input(&doc.input)
+}
+
+// minting makes the identifiers of one template.
+type minting struct {
+	source IDSource
+	at     time.Time
+	last   string
+	// kept is set when others come from a document. doubtful is set when one
+	// was made that is none, or does not sort behind the one before, as new
+	// ones do.
+	made, kept, doubtful bool
+}
+
+func (m *minting) next() string {
+	id := m.source.NewID(m.at)
+	if _, defect := idDefect(id); defect != "" || id <= m.last {
+		m.doubtful = true
+	}
+	m.last, m.made = id, true
+	return id
+}
+
+// identify gives all parts of a template the identifiers that pick chooses,
+// given those that they have, and judges them if there is doubt.
+func (t *Template) identify(ids *minting, pick func(id string) string) (problems Problems) {
+	for i := range t.stages {
+		t.stages[i].identify(pick)
+	}
+	if ids.doubtful || ids.made && ids.kept {
+		j := newJudge(&problems)
+		made := newUniqueIDs(&j)
+		made.made = true
+		made.id(map[string]string{}, "/_id", t.id)
+		made.stages(t.stages)
+	}
 	return problems
 }
 
-// build completes a template whose parts are valid, with identifiers that pick
-// chooses, and prints it.
-func build(t *Template, stages []Stage, pick func(id string) string, problems Problems) (Template, []byte, Problems) {
-	if t.name == "" {
-		t.name = t.key
+// measured returns the template, unless an error is known or it would be too
+// long to be read again, and all problems.
+func (t *Template) measured(problems Problems) (Template, Problems) {
+	if problems.Err() != nil {
+		return Template{}, problems
 	}
-	t.stages = make([]Stage, len(stages))
-	for i, s := range stages {
-		t.stages[i] = copyStage(s, pick)
+	if _, more := t.print(make([]byte, 0, t.room())); more != nil {
+		return Template{}, append(problems, more...)
 	}
-	printed, more := t.print()
-	if more != nil {
-		return Template{}, nil, append(problems, more...)
-	}
-	return *t, printed, problems
+	return *t, problems
 }
 
-// print prints a new or changed template, and notes how long that is, unless
-// it is too long.
-func (t *Template) print() ([]byte, Problems) {
-	printed := t.appendJSON(make([]byte, 0, 512+1024*len(t.stages)), maxPrinted)
-	if t.printed = len(printed); t.printed > maxPrinted {
+// room returns how many bytes the printed template usually takes.
+func (t *Template) room() int { return 512 + 1024*len(t.stages) }
+
+// print appends a new or changed template, and notes how long it is, unless it
+// is too long.
+func (t *Template) print(dst []byte) ([]byte, Problems) {
+	start := len(dst)
+	dst = t.appendJSON(dst, start+maxPrinted)
+	if t.printed = len(dst) - start; t.printed > maxPrinted {
 		var problems Problems
 		problems.Errorf("", flags.CodeTooLarge, "the printed template would have more than %d bytes", maxPrinted)
 		return nil, problems
 	}
-	return printed, nil
+	return dst, nil
 }
 
 // creation judges what is needed of a Creation.
-func (j *judge) creation(c Creation, date, ids, actor bool) {
+func (j *judge) creation(c *Creation, date, ids, actor bool) {
 	if date && !isInstant(c.Now) {
 		j.errorf("/_creationDate", flags.CodeRequired, "Creation.Now must be set, to an instant in the years 1970 to 9999")
 	}
@@ -226,13 +286,17 @@ func (j *judge) creation(c Creation, date, ids, actor bool) {
 	}
 }
 
-// uniqueIDs reports identifiers of an exported document that stand twice:
-// among the stages, or among conditions and instructions, which parameters
-// refer to.
+// uniqueIDs reports identifiers that stand twice: among the stages, or among
+// conditions and instructions, which parameters refer to.
 type uniqueIDs struct {
 	*judge
 	stageIDs, partIDs map[string]string // where each identifier stands
 	missing           bool
+	made              bool // by a source that may have made anything
+}
+
+func newUniqueIDs(j *judge) uniqueIDs {
+	return uniqueIDs{judge: j, stageIDs: map[string]string{}, partIDs: map[string]string{}}
 }
 
 func (u *uniqueIDs) stages(stages []Stage) {
@@ -254,7 +318,12 @@ func (u *uniqueIDs) stages(stages []Stage) {
 }
 
 func (u *uniqueIDs) id(seen map[string]string, below, id string) {
-	if id == "" {
+	code, defect := idDefect(id)
+	switch {
+	case u.made && defect != "":
+		u.errorf(below, code, "Creation.IDs made something else than an identifier: %s", defect)
+		return
+	case id == "":
 		u.missing = true
 		return
 	}

@@ -556,6 +556,43 @@ func TestTemplatesDoNotShareSlicesWithCallers(t *testing.T) {
 	require.Equal(t, before, string(template.AppendJSON(nil)))
 }
 
+// badIDs makes the same identifier over and over.
+type badIDs string
+
+func (b badIDs) NewID(time.Time) string { return string(b) }
+
+func TestIdentifiersThatASourceMakesAreJudged(t *testing.T) {
+	input := named("k", "")
+	input.Stages = append(input.Stages, stage(hours(1)))
+	for _, c := range []struct {
+		name string
+		ids  badIDs
+		want []string
+	}{
+		{"the same again", "x", []string{"/stages/1/_id duplicate", "/stages/1/conditions/0/_id duplicate", "/stages/1/action/instructions/0/_id duplicate"}},
+		{"empty", "", []string{"/_id malformed", "/stages/0/_id malformed"}},
+		{"too long", badIDs(strings.Repeat("x", 257)), []string{"/_id too_large", "/stages/0/_id too_large"}},
+		{"not UTF-8", "\xff", []string{"/_id malformed", "/stages/0/_id malformed"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			creation := creation()
+			creation.IDs = c.ids
+			template, problems := flagstage.NewTemplate(input, creation)
+			require.Subset(t, found(problems), c.want)
+			require.True(t, template.IsZero())
+			template, problems = flagstage.Import([]byte(`{"_key":"k","stages":[{"conditions":[{"kind":"ld-approval"}]},{"conditions":[{"kind":"ld-approval"}]}]}`), origin, creation)
+			require.Contains(t, found(problems), c.want[0])
+			require.True(t, template.IsZero())
+		})
+	}
+	_, problems := flagstage.Import([]byte(`{"_key":"k","_id":"t","stages":[{"_id":"x"},{}]}`), origin, flagstage.Creation{Now: now, IDs: badIDs("x"), Actor: alice})
+	require.Equal(t, []string{"/stages/1/_id duplicate"}, found(problems), "also beside those of the document")
+	_, problems = flagstage.Import([]byte(`{"_key":"k","_id":"t","stages":[{},{"_id":"x"}]}`), origin, flagstage.Creation{Now: now, IDs: badIDs("x"), Actor: alice})
+	require.Equal(t, []string{"/stages/1/_id duplicate"}, found(problems), "also before those of the document")
+	_, problems = flagstage.Import([]byte(`{"_key":"k","_id":"t","stages":[{"_id":"zz"},{}]}`), origin, creation())
+	require.Empty(t, problems, "new ones need not sort behind those of the document")
+}
+
 func TestZeroTemplateDoesNothing(t *testing.T) {
 	var zero flagstage.Template
 	require.True(t, zero.IsZero())

@@ -35,9 +35,17 @@ var (
 	lastInstant  = time.Date(9999, 12, 31, 23, 59, 59, int(999*time.Millisecond), time.UTC)
 )
 
+// rules are those of an engine, beside the ones that every template keeps. The
+// zero rules add nothing.
+type rules struct {
+	stages int      // at most so many; 0: no narrower limit
+	hosts  []string // the host kinds that may stand in Go values; nil: any
+}
+
 // judge says what is wrong with the values of a template.
 type judge struct {
 	problems *Problems
+	rules    rules
 	now      time.Time // waits are counted from here
 	// read is set when the values come from a document: its reader has
 	// judged the instructions, and reported what is nil.
@@ -45,6 +53,12 @@ type judge struct {
 	broken []string // pointers at and below which nothing more is to be said
 
 	stage, condition int // where the judge stands; -1: outside of any
+}
+
+// newJudge returns a judge of Go values, who counts waits from the first
+// instant there is.
+func newJudge(problems *Problems) judge {
+	return judge{problems: problems, now: firstInstant, stage: -1, condition: -1}
 }
 
 func (j *judge) pointer() string {
@@ -69,9 +83,22 @@ func (j *judge) errorf(below string, code flags.Code, format string, args ...any
 	j.problems.Errorf(pointer, code, format, args...)
 }
 
+// request judges a request, and the creation that makes a template of it, if
+// there is one.
+func (j *judge) request(in *TemplateInput, c *Creation) {
+	if c != nil {
+		j.now = Instant(c.Now)
+		j.creation(c, true, true, true)
+	}
+	j.key("/key", in.Key)
+	j.input(in)
+	if c != nil && in.WorkflowID != "" && in.Stages == nil {
+		j.errorf("/workflowId", flags.CodeNotFound, "there is no such workflow; without an engine there are none")
+	}
+}
+
 // input judges everything that a request says, but for its key.
 func (j *judge) input(in *TemplateInput) {
-	j.stage, j.condition = -1, -1
 	j.text("/name", in.Name)
 	j.text("/description", in.Description)
 	given := in.Stages != nil
@@ -108,8 +135,12 @@ func (j *judge) origin(o Origin, required bool) {
 }
 
 func (j *judge) stages(stages []Stage) {
-	if len(stages) > maxStages {
-		j.errorf("/stages", flags.CodeTooLarge, "%s", tooMany("stages", maxStages))
+	limit := maxStages
+	if j.rules.stages > 0 {
+		limit = min(limit, j.rules.stages)
+	}
+	if len(stages) > limit {
+		j.errorf("/stages", flags.CodeTooLarge, "%s", tooMany("stages", limit))
 		return
 	}
 	slots := 0
