@@ -45,7 +45,7 @@ func New(store Store, list ...Option) (*Engine, error) {
 	}
 	e := &Engine{
 		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
-		reading: o.reading, rules: rules{stages: o.limits.Stages},
+		reading: o.reading, rules: rules{stages: o.limits.Stages, hosts: append([]string{}, o.reading.HostKinds...)},
 	}
 	if e.clock == nil {
 		e.clock = SystemClock()

@@ -129,7 +129,7 @@ func (e *Engine) template(ctx context.Context, key string) (StoredTemplate, erro
 	case record.Revision == 0:
 		return StoredTemplate{}, noTemplate(key)
 	}
-	return e.decodeTemplate(record)
+	return decodeTemplate(record)
 }
 
 func noTemplate(key string) error {
@@ -182,7 +182,7 @@ func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery
 		if err != nil {
 			return TemplateList{}, fmt.Errorf("list templates: %w", err)
 		}
-		t, err := e.decodeTemplate(record)
+		t, err := decodeTemplate(record)
 		if err != nil {
 			return TemplateList{}, err
 		}
@@ -195,17 +195,14 @@ func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery
 
 // ReplaceTemplate puts another template in the place of the one that has the
 // input's key. Its identifier, creation date and owner stay; the maintainer
-// too. revision is that of the template to be replaced.
+// too. revision is that of the template to be replaced. Waits are counted from
+// now, or from the creation date if that is later.
 //
-// The error wraps [ErrConflict] if the template has another revision by now,
-// [ErrNotFound] if there is none; otherwise errors are those of
-// [Engine.CreateTemplate].
+// The error wraps [ErrNotFound] if there is no such template, and
+// [ErrConflict] if it has another revision by now; both come before what is
+// wrong with the input. Otherwise errors are those of [Engine.CreateTemplate].
 func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input TemplateInput, revision int64) (StoredTemplate, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReplaceTemplate, TemplateKey: input.Key}); err != nil {
-		return StoredTemplate{}, err
-	}
-	creation := e.creation(actor)
-	if err := judgeInput(&input, creation, e.rules).Err(); err != nil {
 		return StoredTemplate{}, err
 	}
 	before, err := e.template(ctx, input.Key)
@@ -214,6 +211,13 @@ func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input Templat
 	}
 	if before.Revision != revision {
 		return StoredTemplate{}, staleTemplate(input.Key, before.Revision, revision)
+	}
+	creation := e.creation(actor)
+	if creation.Now.Before(before.createdAt) {
+		creation.Now = before.createdAt
+	}
+	if err := judgeInput(&input, creation, e.rules).Err(); err != nil {
+		return StoredTemplate{}, err
 	}
 	template, problems := newTemplate(&input, creation, false)
 	if err := problems.Err(); err != nil {
@@ -280,7 +284,9 @@ func encodeTemplate(t *Template) ([]byte, Problems) {
 	return t.print(b)
 }
 
-func (e *Engine) decodeTemplate(r Record) (StoredTemplate, error) {
+// decodeTemplate returns the template of a record. Host kinds of any name pass:
+// they were judged when it was written, perhaps by another engine.
+func decodeTemplate(r Record) (StoredTemplate, error) {
 	damaged := func(why string) (StoredTemplate, error) {
 		return StoredTemplate{}, fmt.Errorf("%w: the stored template at %s: %s", ErrFormat, quoteKey(r.Key), why)
 	}
@@ -296,7 +302,10 @@ func (e *Engine) decodeTemplate(r Record) (StoredTemplate, error) {
 		}
 		keys[i], rest = string(rest[size:size+int(n)]), rest[size+int(n):]
 	}
-	template, problems := Import(rest, Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}, Creation{}, WithHostKinds(e.reading.HostKinds...))
+	reader := newReader(rest, true, flags.Reading{AnyHostKind: true})
+	reader.readDocument()
+	origin := Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}
+	template, problems := reader.template(origin, &Creation{})
 	if err := problems.Err(); err != nil {
 		return damaged(err.Error())
 	}

@@ -85,8 +85,10 @@ func (r *reader) judgeRequest(creation *Creation) Problems {
 
 // NewTemplate creates a template. It judges the input by the rules of
 // [ReadTemplate], and in addition that no wait ends after the year 9999 when
-// counted from creation.Now, and that the printed template is at most 1 MiB.
-// With an error among the problems the template is zero.
+// counted from creation.Now, that the identifiers which creation.IDs makes are
+// such and differ, and that the printed template is at most 1 MiB.
+// Instructions of host-defined kinds pass; an engine knows only its own, see
+// [WithHostKinds]. With an error among the problems the template is zero.
 //
 // A WorkflowID is answered with the code not_found: there is no engine here
 // that could look it up.
@@ -135,11 +137,16 @@ func newTemplate(input *TemplateInput, creation *Creation, owned bool) (*Templat
 func Import(document []byte, origin Origin, creation Creation, list ...Option) (Template, Problems) {
 	r := newReader(document, true, newOptions(list).reading)
 	r.readDocument()
-	problems := r.judgeExported(origin, &creation)
+	return r.template(origin, &creation)
+}
+
+// template judges the exported document that was read, and makes the template.
+func (r *reader) template(origin Origin, creation *Creation) (Template, Problems) {
+	problems := r.judgeExported(origin, creation)
 	if problems.Err() != nil {
 		return Template{}, problems
 	}
-	t, more := r.exported(&creation)
+	t, more := r.exported(creation)
 	return t.measured(append(problems, more...))
 }
 
@@ -147,10 +154,7 @@ func Import(document []byte, origin Origin, creation Creation, list ...Option) (
 // wrong, and returns what is wrong with the identifiers made for it.
 func (r *reader) exported(creation *Creation) (*Template, Problems) {
 	doc := &r.doc
-	ids := minting{source: creation.IDs, at: Instant(creation.Now)}
-	if doc.created.given {
-		ids.at = time.UnixMilli(doc.created.value).UTC()
-	}
+	ids := minting{source: creation.IDs, at: doc.createdAt(creation)}
 	pick := func(id string) string {
 		if id == "" {
 			return ids.next()
@@ -187,23 +191,26 @@ func (r *reader) judgeExported(origin Origin, creation *Creation) Problems {
 			doc.input.Stages = []Stage{}
 		}
 		j := r.judge(&more)
-		j.exported(doc, creation)
+		j.now = doc.createdAt(creation)
+		if doc.created.given {
+			j.instant("/_creationDate", j.now)
+		}
+		ids := newUniqueIDs(&j)
+		ids.stages(doc.input.Stages)
+		j.creation(creation, !doc.created.given, !doc.id.given || ids.missing, !doc.owner.given || !doc.maintainer.given)
+		j.key("/_key", doc.input.Key)
+		j.input(&doc.input)
 	}
 	return r.judged(more)
 }
 
-// exported judges an exported document and what must complete it.
-func (j *judge) exported(doc *templateDocument, c *Creation) {
-	j.now = Instant(c.Now)
+// createdAt returns the creation date that an exported document gives, or else
+// the one that completes it.
+func (doc *templateDocument) createdAt(creation *Creation) time.Time {
 	if doc.created.given {
-		j.now = time.UnixMilli(doc.created.value).UTC()
-		j.instant("/_creationDate", j.now)
+		return time.UnixMilli(doc.created.value).UTC()
 	}
-	ids := newUniqueIDs(j)
-	ids.stages(doc.input.Stages)
-	j.creation(c, !doc.created.given, !doc.id.given || ids.missing, !doc.owner.given || !doc.maintainer.given)
-	j.key("/_key", doc.input.Key)
-	j.input(&doc.input)
+	return Instant(creation.Now)
 }
 
 // minting makes the identifiers of one template.

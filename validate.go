@@ -2,6 +2,7 @@ package flagstage
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,7 +40,7 @@ var (
 // zero rules add nothing.
 type rules struct {
 	stages int      // at most so many; 0: no narrower limit
-	hosts  []string // the host kinds that may stand in Go values; nil: any
+	hosts  []string // the only host kinds that may stand in Go values; nil: any
 }
 
 // judge says what is wrong with the values of a template.
@@ -180,6 +181,9 @@ func (j *judge) inStage(s *Stage) (slots int) {
 		}
 		if problems := in.Validate(); problems != nil {
 			j.problems.AddAll(fmt.Sprintf("%s/action/instructions/%d", j.pointer(), i), problems)
+		} else if kind := string(in.Kind()); j.rules.hosts != nil && in.Scope() == "" && !slices.Contains(j.rules.hosts, kind) {
+			j.errorf(fmt.Sprintf("/action/instructions/%d/kind", i), flags.CodeUnknownKind,
+				"%s is no kind of instruction that this engine knows; make it known with WithHostKinds", strictjson.Quote(kind))
 		}
 	}
 	return slots

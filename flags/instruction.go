@@ -242,6 +242,9 @@ func (in Instruction) hasAll(part string) bool {
 type Reading struct {
 	// HostKinds are kinds that the host defines; see [HostKinds].
 	HostKinds []string
+	// AnyHostKind lets every kind pass by whose name a host may call one of
+	// its own, as if it stood in HostKinds.
+	AnyHostKind bool
 	// KeepIDs keeps each instruction's _id. Without it, _id is ignored,
 	// whatever it is.
 	KeepIDs bool

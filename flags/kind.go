@@ -301,7 +301,7 @@ func (how *Reading) row(name string) *kind {
 	if row := rows[name]; row != nil {
 		return row
 	}
-	if slices.Contains(how.HostKinds, name) && isHostKind(name) {
+	if (how.AnyHostKind || slices.Contains(how.HostKinds, name)) && isHostKind(name) {
 		return &hostRow
 	}
 	return nil

@@ -1,0 +1,222 @@
+package flagstage_test
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
+	"github.com/flagstage/flagstage/flags"
+)
+
+// engineOn returns an engine on a store that others use too.
+func engineOn(t require.TestingT, store flagstage.Store, more ...flagstage.Option) *flagstage.Engine {
+	e, err := flagstage.New(store, fixed(more...)...)
+	require.NoError(t, err)
+	return e
+}
+
+func memoryStore(t require.TestingT) flagstage.Store {
+	store, err := flagstage.NewMemoryStore()
+	require.NoError(t, err)
+	return store
+}
+
+// hosted is a template with an instruction of a kind that a host defines.
+func hosted(key, kind string) flagstage.TemplateInput {
+	input := named(key, "")
+	input.Stages[0].Action = flagstage.Patch(flags.TurnFlagOn(), flags.HostInstruction(kind, flags.Value{}))
+	return input
+}
+
+func TestEngineRefusesHostKindsThatItWasNotGiven(t *testing.T) {
+	ctx := t.Context()
+	e := memory(t, flagstage.WithHostKinds("acmePage"))
+	created, err := e.CreateTemplate(ctx, alice, hosted("k", "acmePage"))
+	require.NoError(t, err)
+	for name, call := range map[string]func() error{
+		"created": func() error { _, err := e.CreateTemplate(ctx, alice, hosted("other", "acmeCall")); return err },
+		"put in the place of another": func() error {
+			_, err := e.ReplaceTemplate(ctx, alice, hosted("k", "acmeCall"), created.Revision)
+			return err
+		},
+	} {
+		err := call()
+		var wrong *flagstage.ProblemsError
+		require.ErrorAs(t, err, &wrong, name)
+		require.Equal(t, []string{"/stages/0/action/instructions/1/kind unknown_kind"}, found(wrong.Problems), name)
+		require.ErrorContains(t, err, `"acmeCall"`)
+		require.ErrorContains(t, err, "WithHostKinds")
+	}
+	_, err = memory(t).CreateTemplate(ctx, alice, hosted("k", "acmePage"))
+	require.ErrorContains(t, err, "WithHostKinds", "without any given")
+	template, problems := flagstage.NewTemplate(hosted("k", "acmePage"), creation())
+	require.Empty(t, problems, "NewTemplate takes what a program builds")
+	require.False(t, template.IsZero())
+}
+
+func TestEveryEngineKeepsWorkingOnTemplatesOfAnother(t *testing.T) {
+	ctx := t.Context()
+	store := memoryStore(t)
+	kept, err := engineOn(t, store, flagstage.WithHostKinds("acmePage")).CreateTemplate(ctx, alice, hosted("k", "acmePage"))
+	require.NoError(t, err)
+	other := engineOn(t, store, flagstage.WithLimits(flagstage.Limits{DocumentBytes: 10, Stages: 1}))
+	got, err := other.Template(ctx, bob, "k")
+	require.NoError(t, err)
+	require.Equal(t, kept, got)
+	list, err := other.Templates(ctx, bob, flagstage.TemplateQuery{})
+	require.NoError(t, err)
+	require.Equal(t, []flagstage.StoredTemplate{kept}, list.Items)
+	replaced, err := other.ReplaceTemplate(ctx, bob, named("k", ""), kept.Revision)
+	require.NoError(t, err)
+	require.Equal(t, kept.ID(), replaced.ID())
+	_, err = engineOn(t, store, flagstage.WithHostKinds("acmePage")).ReplaceTemplate(ctx, bob, hosted("k", "acmePage"), replaced.Revision)
+	require.NoError(t, err)
+	require.NoError(t, other.DeleteTemplate(ctx, bob, "k", 0))
+}
+
+func TestWaitsOfAReplacementAreCountedFromTheLaterDate(t *testing.T) {
+	ctx := t.Context()
+	clock := flagstage.NewVirtualClock(now)
+	e := memory(t, flagstage.WithClock(clock))
+	nearTheEnd := strings.Replace(exportedTemplate, "1700000000000", "253402300000000", 1) // 9999-12-31T23:06:40Z
+	nearTheEnd = regexp.MustCompile(`"waitDuration": [0-9]+`).ReplaceAllString(nearTheEnd, `"waitDuration": 0`)
+	imported, err := e.ImportTemplate(ctx, alice, []byte(nearTheEnd), origin)
+	require.NoError(t, err)
+
+	waits := func(unit calendar.Unit) flagstage.TemplateInput {
+		input := named("maintenance", "")
+		input.Stages = []flagstage.Stage{stage(flagstage.ScheduleAfter(1, unit))}
+		return input
+	}
+	_, err = e.ReplaceTemplate(ctx, alice, waits(calendar.Hour), imported.Revision)
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	require.ErrorContains(t, err, "/stages/0/conditions/0/waitDuration")
+	replaced, err := e.ReplaceTemplate(ctx, alice, waits(calendar.Minute), imported.Revision)
+	require.NoError(t, err)
+	require.Equal(t, imported.CreatedAt(), replaced.CreatedAt())
+
+	clock.Set(at("9999-12-31T20:00:00Z"))
+	input := named("late", "")
+	input.Stages = []flagstage.Stage{stage(flagstage.ScheduleAfter(4, calendar.Hour))}
+	_, err = e.CreateTemplate(ctx, alice, input)
+	require.ErrorContains(t, err, "year 9999")
+	input.Stages[0].Conditions[0] = flagstage.ScheduleAfter(3, calendar.Hour)
+	late, err := e.CreateTemplate(ctx, alice, input)
+	require.NoError(t, err)
+	clock.Set(now) // set back
+	input.Stages[0].Conditions[0] = flagstage.ScheduleAfter(4, calendar.Hour)
+	_, err = e.ReplaceTemplate(ctx, alice, input, late.Revision)
+	require.ErrorContains(t, err, "year 9999")
+	list, err := e.Templates(ctx, alice, flagstage.TemplateQuery{})
+	require.NoError(t, err)
+	require.Len(t, list.Items, 2)
+}
+
+// anyInstant draws an instant, most often one near the edges of the years that
+// there are, or beyond.
+func anyInstant(t *rapid.T, label string) time.Time {
+	return rapid.Custom(func(t *rapid.T) time.Time {
+		edge := rapid.SampledFrom([]string{"1970-01-01T00:00:00Z", "2026-10-21T09:00:00+02:00", "9999-12-31T23:59:59.999Z"}).Draw(t, "edge")
+		return at(edge).Add(time.Duration(rapid.Int64Range(-int64(400*24*time.Hour), int64(400*24*time.Hour)).Draw(t, "offset")))
+	}).Draw(t, label)
+}
+
+// TestWhatAWriteAcceptedIsAlwaysReadable writes templates through engines with
+// different options, clocks and sources of identifiers on one store. Whatever
+// was accepted, every engine reads and lists as the write returned it.
+func TestWhatAWriteAcceptedIsAlwaysReadable(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := context.Background()
+		store := memoryStore(t)
+		clock := flagstage.NewVirtualClock(now)
+		kinds := [][]string{nil, {"acmePage"}, {"acmeCall", "x"}}
+		var engines []*flagstage.Engine
+		for _, kinds := range kinds {
+			engines = append(engines, engineOn(t, store, flagstage.WithClock(clock), flagstage.WithHostKinds(kinds...)))
+		}
+		engines = append(engines, engineOn(t, store, flagstage.WithClock(clock), flagstage.WithIDs(badIDs("x"))))
+		anyEngine := func() *flagstage.Engine { return rapid.SampledFrom(engines).Draw(t, "engine") }
+		anyKey := func() string { return rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key") }
+		anyInput := func(key string) flagstage.TemplateInput {
+			input := anyTemplate(t)
+			input.Key = key
+			s := &input.Stages[0]
+			if kind := rapid.SampledFrom([]string{"", "", "acmePage", "acmeCall"}).Draw(t, "host kind"); kind != "" {
+				s.Action.Instructions = append(s.Action.Instructions, flags.HostInstruction(kind, flags.Value{}))
+			}
+			if rapid.Bool().Draw(t, "has a long wait") {
+				count := rapid.SampledFrom([]int64{1, 10, 500, 7000 * 365}).Draw(t, "days")
+				s.Conditions = append(s.Conditions, flagstage.ScheduleAfter(count, calendar.Day))
+			}
+			return input
+		}
+		printed := func(input flagstage.TemplateInput) (flagstage.Template, bool) {
+			at := flagstage.Creation{Now: anyInstant(t, "printed at"), IDs: flagstage.SeededIDs(1), Actor: alice}
+			template, problems := flagstage.NewTemplate(input, at)
+			return template, problems == nil
+		}
+		want := map[string]flagstage.StoredTemplate{}
+		wrote := func(stored flagstage.StoredTemplate, err error) {
+			if err == nil {
+				stored.Warnings = nil
+				want[stored.Key()] = stored
+			}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"": func(t *rapid.T) {
+				var items []flagstage.StoredTemplate
+				for _, key := range []string{"a", "b"} {
+					stored, ok := want[key]
+					if !ok {
+						continue
+					}
+					items = append(items, stored)
+					got, err := anyEngine().Template(ctx, bob, key)
+					require.NoError(t, err)
+					require.Equal(t, stored, got)
+				}
+				list, err := anyEngine().Templates(ctx, bob, flagstage.TemplateQuery{})
+				require.NoError(t, err)
+				require.ElementsMatch(t, items, list.Items)
+			},
+			"clock": func(t *rapid.T) { clock.Set(anyInstant(t, "now")) },
+			"create": func(*rapid.T) {
+				wrote(anyEngine().CreateTemplate(ctx, alice, anyInput(anyKey())))
+			},
+			"create document": func(t *rapid.T) {
+				template, ok := printed(anyInput(anyKey()))
+				if !ok {
+					t.Skip()
+				}
+				document := strings.Replace(string(template.AppendJSON(nil)), `{`,
+					`{"key":"`+template.Key()+`","projectKey":"p","environmentKey":"e","flagKey":"f",`, 1)
+				wrote(anyEngine().CreateTemplateJSON(ctx, alice, []byte(document)))
+			},
+			"import": func(t *rapid.T) {
+				template, ok := printed(anyInput(anyKey()))
+				if !ok {
+					t.Skip()
+				}
+				wrote(anyEngine().ImportTemplate(ctx, alice, template.AppendJSON(nil), origin))
+			},
+			"replace": func(*rapid.T) {
+				key := anyKey()
+				wrote(anyEngine().ReplaceTemplate(ctx, alice, anyInput(key), want[key].Revision))
+			},
+			"delete": func(t *rapid.T) {
+				key := anyKey()
+				if anyEngine().DeleteTemplate(ctx, alice, key, 0) == nil {
+					delete(want, key)
+				}
+			},
+		})
+		require.NoError(t, store.Close())
+	})
+}
