@@ -110,7 +110,8 @@ func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (
 }
 
 // Template returns a template. The error wraps [ErrNotFound] if there is none
-// with this key.
+// with this key, and is an [*UnreadableError] if there is one that cannot be
+// read.
 func (e *Engine) Template(ctx context.Context, actor Actor, key string) (StoredTemplate, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReadTemplate, TemplateKey: key}); err != nil {
 		return StoredTemplate{}, err
@@ -129,7 +130,11 @@ func (e *Engine) template(ctx context.Context, key string) (StoredTemplate, erro
 	case record.Revision == 0:
 		return StoredTemplate{}, noTemplate(key)
 	}
-	return decodeTemplate(record)
+	t, unreadable := decodeTemplate(record)
+	if unreadable != nil {
+		return StoredTemplate{}, unreadable
+	}
+	return t, nil
 }
 
 func noTemplate(key string) error {
@@ -147,9 +152,29 @@ type TemplateQuery struct {
 // TemplateList is a list of templates, ordered by key. It prints as the
 // published listing does.
 type TemplateList struct {
-	Items   []StoredTemplate
-	summary bool
+	Items []StoredTemplate
+	// Unreadable tells of the stored templates that cannot be read, ordered by
+	// key. They may or may not be among those asked for, and are not printed.
+	Unreadable []*UnreadableError
+	summary    bool
 }
+
+// UnreadableError is the error of a stored template that cannot be read:
+// something has damaged it, or a later version of this module wrote it. It
+// wraps [ErrFormat]. [Engine.DeleteTemplate] can still delete the template.
+type UnreadableError struct {
+	TemplateKey string
+	Revision    int64  // of the record
+	Reason      string // a sentence
+}
+
+// Error names the template and says what is wrong with its record.
+func (e *UnreadableError) Error() string {
+	return "the stored template " + quoteKey(e.TemplateKey) + " cannot be read: " + e.Reason
+}
+
+// Unwrap returns [ErrFormat].
+func (e *UnreadableError) Unwrap() error { return ErrFormat }
 
 // MarshalJSON returns the list in the published shape.
 func (l TemplateList) MarshalJSON() ([]byte, error) {
@@ -171,7 +196,9 @@ func (l TemplateList) MarshalJSON() ([]byte, error) {
 	return append(dst, "]}"...), nil
 }
 
-// Templates returns the templates that match, ordered by key.
+// Templates returns the templates that match, ordered by key. One that cannot
+// be read is no error, and does not hide the others: see
+// [TemplateList.Unreadable].
 func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery) (TemplateList, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListTemplates}); err != nil {
 		return TemplateList{}, err
@@ -182,9 +209,10 @@ func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery
 		if err != nil {
 			return TemplateList{}, fmt.Errorf("list templates: %w", err)
 		}
-		t, err := decodeTemplate(record)
-		if err != nil {
-			return TemplateList{}, err
+		t, unreadable := decodeTemplate(record)
+		if unreadable != nil {
+			list.Unreadable = append(list.Unreadable, unreadable)
+			continue
 		}
 		if strings.Contains(strings.ToLower(t.name), search) || strings.Contains(strings.ToLower(t.description), search) {
 			list.Items = append(list.Items, t)
@@ -198,9 +226,11 @@ func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery
 // too. revision is that of the template to be replaced. Waits are counted from
 // now, or from the creation date if that is later.
 //
-// The error wraps [ErrNotFound] if there is no such template, and
-// [ErrConflict] if it has another revision by now; both come before what is
-// wrong with the input. Otherwise errors are those of [Engine.CreateTemplate].
+// The error wraps [ErrNotFound] if there is no such template, is an
+// [*UnreadableError] if it cannot be read (then delete it, and create another),
+// and wraps [ErrConflict] if it has another revision by now; all of these come
+// before what is wrong with the input. Otherwise errors are those of
+// [Engine.CreateTemplate].
 func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input TemplateInput, revision int64) (StoredTemplate, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReplaceTemplate, TemplateKey: input.Key}); err != nil {
 		return StoredTemplate{}, err
@@ -286,19 +316,23 @@ func encodeTemplate(t *Template) ([]byte, Problems) {
 
 // decodeTemplate returns the template of a record. Host kinds of any name pass:
 // they were judged when it was written, perhaps by another engine.
-func decodeTemplate(r Record) (StoredTemplate, error) {
-	damaged := func(why string) (StoredTemplate, error) {
-		return StoredTemplate{}, fmt.Errorf("%w: the stored template at %s: %s", ErrFormat, quoteKey(r.Key), why)
+func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
+	key := strings.TrimPrefix(r.Key, templatePrefix)
+	unreadable := func(why string) (StoredTemplate, *UnreadableError) {
+		return StoredTemplate{}, &UnreadableError{TemplateKey: key, Revision: r.Revision, Reason: why}
 	}
-	if len(r.Value) == 0 || r.Value[0] != templateFormat {
-		return damaged("it has a format of a later version")
+	switch {
+	case len(r.Value) == 0:
+		return unreadable("its record is empty")
+	case r.Value[0] != templateFormat:
+		return unreadable("its record has a format that this version does not know; use a later one")
 	}
 	rest := r.Value[1:]
 	var keys [3]string
 	for i := range keys {
 		n, size := binary.Uvarint(rest)
 		if size <= 0 || n > uint64(len(rest)-size) {
-			return damaged("its origin is cut short")
+			return unreadable("its record is cut short")
 		}
 		keys[i], rest = string(rest[size:size+int(n)]), rest[size+int(n):]
 	}
@@ -307,7 +341,10 @@ func decodeTemplate(r Record) (StoredTemplate, error) {
 	origin := Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}
 	template, problems := reader.template(origin, &Creation{})
 	if err := problems.Err(); err != nil {
-		return damaged(err.Error())
+		return unreadable("its record is damaged: " + err.Error())
+	}
+	if template.key != key {
+		return unreadable("its record is that of the template " + quoteKey(template.key))
 	}
 	return StoredTemplate{Template: template, Revision: r.Revision}, nil
 }

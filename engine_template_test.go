@@ -1,7 +1,9 @@
 package flagstage_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -219,4 +221,62 @@ func TestWhatAWriteAcceptedIsAlwaysReadable(t *testing.T) {
 		})
 		require.NoError(t, store.Close())
 	})
+}
+
+func TestOneUnreadableTemplateHidesNoOther(t *testing.T) {
+	ctx := t.Context()
+	store := memoryStore(t)
+	e := engineOn(t, store)
+	var kept []flagstage.StoredTemplate
+	for _, key := range []string{"a", "other", "z"} {
+		stored, err := e.CreateTemplate(ctx, alice, named(key, ""))
+		require.NoError(t, err)
+		kept = append(kept, stored)
+	}
+	good, err := store.Get(ctx, "template/other")
+	require.NoError(t, err)
+	for _, c := range []struct{ name, value, says string }{
+		{"empty", "", "is empty"},
+		{"of a later version", "\x63" + string(good.Value[1:]), "later"},
+		{"cut in its head", string(good.Value[:1]), "cut short"},
+		{"cut behind its head", string(good.Value[:30]), "cut short"},
+		{"cut", string(good.Value[:len(good.Value)-1]), "damaged"},
+		{"with a byte more", string(good.Value) + "}", "damaged"},
+		{"no template", string(bytes.Replace(good.Value, []byte(`"stages"`), []byte(`"stayed"`), 1)), "/stayed"},
+		{"that of another", string(good.Value), `"other"`},
+		{"a length beyond all", string(good.Value[:17]) + "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "cut short"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			revision, err := store.Commit(ctx, flagstage.Txn{Put: []flagstage.Record{{Key: "template/k", Value: []byte(c.value)}}})
+			require.NoError(t, err)
+			_, err = e.Template(ctx, alice, "k")
+			var unreadable *flagstage.UnreadableError
+			require.ErrorAs(t, err, &unreadable)
+			require.ErrorIs(t, err, flagstage.ErrFormat)
+			require.Empty(t, flagstage.Code(err))
+			require.Equal(t, "k", unreadable.TemplateKey)
+			require.Equal(t, revision, unreadable.Revision)
+			require.ErrorContains(t, err, `"k"`)
+			require.ErrorContains(t, err, c.says)
+
+			list, err := e.Templates(ctx, alice, flagstage.TemplateQuery{})
+			require.NoError(t, err)
+			require.Equal(t, kept, list.Items)
+			require.Equal(t, []*flagstage.UnreadableError{unreadable}, list.Unreadable)
+			document, err := json.Marshal(list)
+			require.NoError(t, err)
+			require.NotContains(t, string(document), `"k"`)
+			list, err = e.Templates(ctx, alice, flagstage.TemplateQuery{Search: "other"})
+			require.NoError(t, err)
+			require.Len(t, list.Items, 1)
+			require.Len(t, list.Unreadable, 1, "it may be the one that is looked for")
+
+			_, err = e.ReplaceTemplate(ctx, alice, named("k", ""), revision)
+			require.ErrorAs(t, err, &unreadable)
+			_, err = e.CreateTemplate(ctx, alice, named("k", ""))
+			require.ErrorIs(t, err, flagstage.ErrExists)
+			require.ErrorIs(t, e.DeleteTemplate(ctx, alice, "k", revision+1), flagstage.ErrConflict)
+			require.NoError(t, e.DeleteTemplate(ctx, alice, "k", revision))
+		})
+	}
 }

@@ -457,22 +457,6 @@ func TestStoredTemplatesAreReadBack(t *testing.T) {
 	})
 }
 
-func TestDamagedRecordsAreReported(t *testing.T) {
-	ctx := t.Context()
-	store, err := flagstage.NewMemoryStore()
-	require.NoError(t, err)
-	e, err := flagstage.New(store)
-	require.NoError(t, err)
-	for _, value := range []string{"", "\x02", "\x01", "\x01\xff", "\x01\x01p\x01e\x01f{}", "\x01\x01p\x01e\x01f"} {
-		_, err := store.Commit(ctx, flagstage.Txn{Put: []flagstage.Record{{Key: "template/k", Value: []byte(value)}}})
-		require.NoError(t, err)
-		_, err = e.Template(ctx, alice, "k")
-		require.ErrorIs(t, err, flagstage.ErrFormat, "%q", value)
-		_, err = e.Templates(ctx, alice, flagstage.TemplateQuery{})
-		require.ErrorIs(t, err, flagstage.ErrFormat)
-	}
-}
-
 func TestMemoryStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(string) (flagstage.Store, error) { return flagstage.NewMemoryStore() }, flagstage.DurabilityVolatile)
 }

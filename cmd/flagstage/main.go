@@ -108,7 +108,8 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// errInvalid says that what is wrong was already printed.
+// errInvalid says that something is invalid, and that what is wrong with it was
+// already printed.
 var errInvalid = errors.New("invalid")
 
 func (p *program) runCommand(c command, arguments []string) int {

@@ -257,6 +257,45 @@ func TestStoreCommands(t *testing.T) {
 	require.Contains(t, run("", "show", "progressive-rollout", "--db", db).stdout, "flag f, environment e, project p")
 }
 
+func TestListNamesWhatCannotBeRead(t *testing.T) {
+	ctx := t.Context()
+	db := filepath.Join(t.TempDir(), "db")
+	require.Equal(t, exitDone, run("", "create", rollout, "--db", db).status)
+	engine, err := flagstage.Open(db, flagstage.WithHostKinds("acmePage"))
+	require.NoError(t, err)
+	_, err = engine.CreateTemplateJSON(ctx, localActor, []byte(`{"key":"hosted","projectKey":"p","environmentKey":"e","flagKey":"f",
+		"stages":[{"action":{"instructions":[{"kind":"acmePage","who":"ops"}]}}]}`))
+	require.NoError(t, err)
+	require.NoError(t, engine.Close())
+	r := run("", "list", "--db", db)
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Contains(t, r.stdout, "\nhosted ", "kinds of other hosts are no obstacle")
+	require.Contains(t, run("", "show", "hosted", "--db", db).stdout, "do what the host calls acmePage")
+
+	store, err := flagstage.OpenStore(db, flagstage.DurabilityNever)
+	require.NoError(t, err)
+	_, err = store.Commit(ctx, flagstage.Txn{Put: []flagstage.Record{
+		{Key: "template/broken", Value: []byte("\x01")}, {Key: "template/later", Value: []byte("\x63")},
+	}})
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
+	for _, format := range []string{"text", "json"} {
+		r := run("", "list", "--db", db, "--format", format)
+		require.Equal(t, exitFailed, r.status)
+		require.Contains(t, r.stdout, "progressive-rollout")
+		require.Contains(t, r.stdout, "hosted")
+		lines := strings.Split(r.stderr, "\n")
+		require.Len(t, lines, 3)
+		require.Contains(t, lines[0], `flagstage: list: the stored template "broken" cannot be read: `)
+		require.Contains(t, lines[1], `flagstage: list: the stored template "later" cannot be read: `)
+	}
+	require.Equal(t, exitFailed, run("", "show", "broken", "--db", db).status)
+	for _, key := range []string{"broken", "later"} {
+		require.Equal(t, exitDone, run("", "delete", key, "--db", db).status)
+	}
+	require.Equal(t, exitDone, run("", "list", "--db", db).status)
+}
+
 func TestStoreCommandsThatFail(t *testing.T) {
 	dir := t.TempDir()
 	none := filepath.Join(dir, "none")

@@ -60,7 +60,8 @@ var listCommand = command{
 	name: "list", arguments: "--db PATH [--search TEXT] [--format text|json]",
 	summary: "list the templates of a store",
 	help: `Lists the templates of a store, ordered by key, as a table or as the API's
-listing.
+listing. Those that cannot be read are named on standard error; the exit status
+is then 1.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		db, format := dbFlag(set, ""), formatFlag(set)
@@ -82,6 +83,17 @@ func (p *program) list(e *flagstage.Engine, search, format string) error {
 	if err != nil {
 		return err
 	}
+	if err := p.printList(list, format); err != nil {
+		return err
+	}
+	for _, unreadable := range list.Unreadable {
+		p.complain(fmt.Errorf("list: %w", unreadable))
+		err = errInvalid
+	}
+	return err
+}
+
+func (p *program) printList(list flagstage.TemplateList, format string) error {
 	if format == "json" {
 		document, err := list.MarshalJSON()
 		if err != nil {
