@@ -84,14 +84,14 @@ func (e *Engine) keepNew(ctx context.Context, template *Template, problems Probl
 		return StoredTemplate{}, err
 	}
 	stored, err := e.keep(ctx, template, 0)
-	if errors.Is(err, ErrConflict) {
-		return StoredTemplate{}, fmt.Errorf("create template: the key %s: %w; choose another, or replace the template", quoteKey(template.key), ErrExists)
+	if err != nil {
+		return StoredTemplate{}, err
 	}
 	stored.Warnings = problems
-	return stored, err
+	return stored, nil
 }
 
-// keep writes a template whose record must have the given revision.
+// keep writes a template whose record must have the given revision, 0 for none.
 func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (StoredTemplate, error) {
 	key := templatePrefix + template.key
 	value, problems := encodeTemplate(template)
@@ -102,11 +102,28 @@ func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (
 		If:  []Check{{Key: key, Revision: revision}},
 		Put: []Record{{Key: key, Value: value}},
 	}, key, func(r Record) bool { return r.Revision > revision && slices.Equal(r.Value, value) })
-	if err != nil {
-		return StoredTemplate{}, err
+	switch {
+	case err == nil:
+		e.logger.DebugContext(ctx, "kept template", "template", template.key, "revision", written)
+		return StoredTemplate{Template: *template, Revision: written}, nil
+	case !errors.Is(err, ErrConflict):
+		err = fmt.Errorf("keep template %s: %w", quoteKey(template.key), err)
+	case revision == 0:
+		err = fmt.Errorf("create template: the key %s: %w; choose another, or replace the template", quoteKey(template.key), ErrExists)
+	default:
+		err = e.overtaken(ctx, template.key, revision)
 	}
-	e.logger.DebugContext(ctx, "kept template", "template", template.key, "revision", written)
-	return StoredTemplate{Template: *template, Revision: written}, nil
+	return StoredTemplate{}, err
+}
+
+// overtaken returns why the store did not take a change of a template of the
+// given revision: it has another one by now, or is gone.
+func (e *Engine) overtaken(ctx context.Context, key string, revision int64) error {
+	record, err := e.find(ctx, key)
+	if err != nil {
+		return err
+	}
+	return staleTemplate(key, record.Revision, revision)
 }
 
 // Template returns a template. The error wraps [ErrNotFound] if there is none
@@ -116,25 +133,30 @@ func (e *Engine) Template(ctx context.Context, actor Actor, key string) (StoredT
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReadTemplate, TemplateKey: key}); err != nil {
 		return StoredTemplate{}, err
 	}
-	return e.template(ctx, key)
-}
-
-func (e *Engine) template(ctx context.Context, key string) (StoredTemplate, error) {
-	if !flags.IsKey(key) {
-		return StoredTemplate{}, noTemplate(key)
-	}
-	record, err := e.store.Get(ctx, templatePrefix+key)
-	switch {
-	case err != nil:
-		return StoredTemplate{}, fmt.Errorf("read template %s: %w", quoteKey(key), err)
-	case record.Revision == 0:
-		return StoredTemplate{}, noTemplate(key)
+	record, err := e.find(ctx, key)
+	if err != nil {
+		return StoredTemplate{}, err
 	}
 	t, unreadable := decodeTemplate(record)
 	if unreadable != nil {
 		return StoredTemplate{}, unreadable
 	}
 	return t, nil
+}
+
+// find returns the record of a template.
+func (e *Engine) find(ctx context.Context, key string) (Record, error) {
+	if !flags.IsKey(key) {
+		return Record{}, noTemplate(key)
+	}
+	record, err := e.store.Get(ctx, templatePrefix+key)
+	switch {
+	case err != nil:
+		return Record{}, fmt.Errorf("read template %s: %w", quoteKey(key), err)
+	case record.Revision == 0:
+		return Record{}, noTemplate(key)
+	}
+	return record, nil
 }
 
 func noTemplate(key string) error {
@@ -226,21 +248,25 @@ func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery
 // too. revision is that of the template to be replaced. Waits are counted from
 // now, or from the creation date if that is later.
 //
-// The error wraps [ErrNotFound] if there is no such template, is an
-// [*UnreadableError] if it cannot be read (then delete it, and create another),
-// and wraps [ErrConflict] if it has another revision by now; all of these come
+// The error wraps [ErrNotFound] if there is no such template, and
+// [ErrConflict] if it has another revision by now; it is an [*UnreadableError]
+// if it cannot be read: then delete it, and create another. All of these come
 // before what is wrong with the input. Otherwise errors are those of
 // [Engine.CreateTemplate].
 func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input TemplateInput, revision int64) (StoredTemplate, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReplaceTemplate, TemplateKey: input.Key}); err != nil {
 		return StoredTemplate{}, err
 	}
-	before, err := e.template(ctx, input.Key)
+	record, err := e.find(ctx, input.Key)
 	if err != nil {
 		return StoredTemplate{}, err
 	}
-	if before.Revision != revision {
-		return StoredTemplate{}, staleTemplate(input.Key, before.Revision, revision)
+	if record.Revision != revision {
+		return StoredTemplate{}, staleTemplate(input.Key, record.Revision, revision)
+	}
+	before, unreadable := decodeTemplate(record)
+	if unreadable != nil {
+		return StoredTemplate{}, unreadable
 	}
 	creation := e.creation(actor)
 	if creation.Now.Before(before.createdAt) {
@@ -263,33 +289,38 @@ func staleTemplate(key string, is, was int64) error {
 }
 
 // DeleteTemplate deletes a template of the given revision, or of any if that
-// is 0. Workflows that were made from it go on. The error wraps [ErrNotFound]
-// if there is none, and [ErrConflict] if it has another revision.
+// is 0; then it does not matter who changes it meanwhile. Workflows that were
+// made from it go on. The error wraps [ErrNotFound] if there is none, and
+// [ErrConflict] if it has another revision.
+//
+// When the store cannot tell what became of the deletion, and the template is
+// gone, that is no error: this call has deleted it, or one at the same time.
 func (e *Engine) DeleteTemplate(ctx context.Context, actor Actor, key string, revision int64) error {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbDeleteTemplate, TemplateKey: key}); err != nil {
 		return err
 	}
-	if !flags.IsKey(key) {
-		return noTemplate(key)
-	}
 	at := templatePrefix + key
-	before, err := e.store.Get(ctx, at)
-	switch {
-	case err != nil:
-		return fmt.Errorf("delete template %s: %w", quoteKey(key), err)
-	case before.Revision == 0:
-		return noTemplate(key)
-	case revision != 0 && before.Revision != revision:
-		return staleTemplate(key, before.Revision, revision)
+	for tried := int64(0); ; {
+		record, err := e.find(ctx, key)
+		switch {
+		case err != nil:
+			return err
+		case revision != 0 && record.Revision != revision:
+			return staleTemplate(key, record.Revision, revision)
+		}
+		_, err = e.write(ctx, Txn{
+			If:     []Check{{Key: at, Revision: record.Revision}},
+			Delete: []string{at},
+		}, at, func(r Record) bool { return r.Revision == 0 })
+		switch {
+		case err == nil:
+			e.logger.DebugContext(ctx, "deleted template", "template", key)
+			return nil
+		case !errors.Is(err, ErrConflict) || record.Revision == tried: // a store that contradicts itself
+			return fmt.Errorf("delete template %s: %w", quoteKey(key), err)
+		}
+		tried = record.Revision
 	}
-	_, err = e.write(ctx, Txn{
-		If:     []Check{{Key: at, Revision: before.Revision}},
-		Delete: []string{at},
-	}, at, func(r Record) bool { return r.Revision == 0 })
-	if err == nil {
-		e.logger.DebugContext(ctx, "deleted template", "template", key)
-	}
-	return err
 }
 
 // templatePrefix begins the store's keys of templates.

@@ -280,3 +280,155 @@ func TestOneUnreadableTemplateHidesNoOther(t *testing.T) {
 		})
 	}
 }
+
+// meddling is a store in which something happens before each commit.
+type meddling struct {
+	flagstage.Store
+	before func()
+}
+
+func (m *meddling) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	m.before()
+	return m.Store.Commit(ctx, txn)
+}
+
+// once does something the first time only.
+func once(do func()) func() {
+	return func() { do(); do = func() {} }
+}
+
+func TestConflictsAreToldTheSameWheneverTheyAreSeen(t *testing.T) {
+	ctx := t.Context()
+	for _, c := range []struct {
+		name      string
+		meanwhile func(other *flagstage.Engine, revision int64) error
+		call      func(e *flagstage.Engine, revision int64) error
+		want      error
+	}{
+		{
+			"created by both",
+			func(other *flagstage.Engine, _ int64) error {
+				_, err := other.CreateTemplate(ctx, bob, named("new", ""))
+				return err
+			},
+			func(e *flagstage.Engine, _ int64) error {
+				_, err := e.CreateTemplate(ctx, alice, named("new", ""))
+				return err
+			},
+			flagstage.ErrExists,
+		},
+		{
+			"replaced by both",
+			func(other *flagstage.Engine, r int64) error {
+				_, err := other.ReplaceTemplate(ctx, bob, named("k", ""), r)
+				return err
+			},
+			func(e *flagstage.Engine, r int64) error {
+				_, err := e.ReplaceTemplate(ctx, alice, named("k", ""), r)
+				return err
+			},
+			flagstage.ErrConflict,
+		},
+		{
+			"replaced when deleted",
+			func(other *flagstage.Engine, _ int64) error { return other.DeleteTemplate(ctx, bob, "k", 0) },
+			func(e *flagstage.Engine, r int64) error {
+				_, err := e.ReplaceTemplate(ctx, alice, named("k", ""), r)
+				return err
+			},
+			flagstage.ErrNotFound,
+		},
+		{
+			"deleted when replaced",
+			func(other *flagstage.Engine, r int64) error {
+				_, err := other.ReplaceTemplate(ctx, bob, named("k", ""), r)
+				return err
+			},
+			func(e *flagstage.Engine, r int64) error { return e.DeleteTemplate(ctx, alice, "k", r) },
+			flagstage.ErrConflict,
+		},
+		{
+			"deleted by both",
+			func(other *flagstage.Engine, _ int64) error { return other.DeleteTemplate(ctx, bob, "k", 0) },
+			func(e *flagstage.Engine, r int64) error { return e.DeleteTemplate(ctx, alice, "k", r) },
+			flagstage.ErrNotFound,
+		},
+		{
+			"deleted by both, of any revision",
+			func(other *flagstage.Engine, _ int64) error { return other.DeleteTemplate(ctx, bob, "k", 0) },
+			func(e *flagstage.Engine, _ int64) error { return e.DeleteTemplate(ctx, alice, "k", 0) },
+			flagstage.ErrNotFound,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var told []string
+			for _, atCommit := range []bool{false, true} {
+				inner := memoryStore(t)
+				store := &meddling{Store: inner, before: func() {}}
+				e, other := engineOn(t, store), engineOn(t, inner)
+				kept, err := e.CreateTemplate(ctx, alice, named("k", ""))
+				require.NoError(t, err)
+				meanwhile := func() { require.NoError(t, c.meanwhile(other, kept.Revision)) }
+				if atCommit {
+					store.before = once(meanwhile)
+				} else {
+					meanwhile()
+				}
+				err = c.call(e, kept.Revision)
+				require.ErrorIs(t, err, c.want)
+				require.NotContains(t, err.Error(), "template/", "keys of the store are nobody's business")
+				told = append(told, err.Error())
+			}
+			require.Equal(t, told[0], told[1])
+		})
+	}
+}
+
+func TestDeletingAnyRevisionIsNeverAConflict(t *testing.T) {
+	ctx := t.Context()
+	inner := memoryStore(t)
+	store := &meddling{Store: inner, before: func() {}}
+	e, other := engineOn(t, store), engineOn(t, inner)
+	kept, err := e.CreateTemplate(ctx, alice, named("k", ""))
+	require.NoError(t, err)
+	changes := 0
+	store.before = func() {
+		if changes++; changes <= 3 {
+			kept, err = other.ReplaceTemplate(ctx, bob, named("k", ""), kept.Revision)
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, e.DeleteTemplate(ctx, alice, "k", 0))
+	require.Equal(t, 4, changes)
+	_, err = e.Template(ctx, alice, "k")
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+
+	kept, err = other.CreateTemplate(ctx, alice, named("k", ""))
+	require.NoError(t, err)
+	stop, cancel := context.WithCancel(ctx)
+	store.before = func() {
+		kept, err = other.ReplaceTemplate(ctx, bob, named("k", ""), kept.Revision)
+		require.NoError(t, err)
+		cancel()
+	}
+	require.ErrorIs(t, e.DeleteTemplate(stop, alice, "k", 0), context.Canceled, "it can be told to give up")
+}
+
+// stubborn is a store that refuses every commit.
+type stubborn struct{ flagstage.Store }
+
+func (s stubborn) Commit(context.Context, flagstage.Txn) (int64, error) {
+	return 0, flagstage.ErrConflict
+}
+
+func TestAStoreThatContradictsItselfIsNotAskedForEver(t *testing.T) {
+	ctx := t.Context()
+	store := memoryStore(t)
+	kept, err := engineOn(t, store).CreateTemplate(ctx, alice, named("k", ""))
+	require.NoError(t, err)
+	e := engineOn(t, stubborn{store})
+	require.ErrorIs(t, e.DeleteTemplate(ctx, alice, "k", 0), flagstage.ErrConflict)
+	require.ErrorIs(t, e.DeleteTemplate(ctx, alice, "k", kept.Revision), flagstage.ErrConflict)
+	_, err = e.ReplaceTemplate(ctx, alice, named("k", ""), kept.Revision)
+	require.ErrorIs(t, err, flagstage.ErrConflict)
+}
