@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -111,4 +112,26 @@ func (s *ids) NewID(at time.Time) string {
 	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|0x7000|uint64(count>>20))
 	binary.BigEndian.PutUint64(id[8:], 0b10<<62|uint64(count&(1<<20-1))<<42|random&(1<<42-1))
 	return id.String()
+}
+
+// operation names one write of one engine. It stands in the records that the
+// write leaves.
+type operation [16]byte
+
+// operations names the writes of an engine. The names begin at a random one, so
+// that no two engines make the same, and are of no use to anybody else.
+type operations struct {
+	first operation
+	count atomic.Uint64
+}
+
+// begin chooses the first name.
+func (o *operations) begin() { crand.Read(o.first[:]) }
+
+// next returns the next name.
+func (o *operations) next() operation {
+	next := o.first
+	low := next[len(next)-8:]
+	binary.BigEndian.PutUint64(low, binary.BigEndian.Uint64(low)+o.count.Add(1))
+	return next
 }

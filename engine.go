@@ -28,7 +28,9 @@ type Engine struct {
 	// reading says how documents are read, and rules what else is refused.
 	reading flags.Reading
 	rules   rules
-	closed  atomic.Bool
+
+	operations operations
+	closed     atomic.Bool
 }
 
 // New returns an engine on a store, which it closes when it is closed.
@@ -47,6 +49,7 @@ func New(store Store, list ...Option) (*Engine, error) {
 		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
 		reading: o.reading, rules: rules{stages: o.limits.Stages, hosts: append([]string{}, o.reading.HostKinds...)},
 	}
+	e.operations.begin()
 	if e.clock == nil {
 		e.clock = SystemClock()
 	}

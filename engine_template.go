@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/flagstage/flagstage/flags"
@@ -26,7 +25,9 @@ type StoredTemplate struct {
 //
 // The error is a [*ProblemsError] for bad input; it wraps [ErrExists], and
 // [ErrInvalidRequest], if the key is taken, and [ErrNotFound] if a workflow is
-// asked for that does not exist.
+// asked for that does not exist. It wraps [ErrUnknownOutcome] when the store
+// cannot tell whether the template was kept, and the record there now is not
+// the one that this very call wrote: read the template, and see.
 func (e *Engine) CreateTemplate(ctx context.Context, actor Actor, input TemplateInput) (StoredTemplate, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate, TemplateKey: input.Key}); err != nil {
 		return StoredTemplate{}, err
@@ -94,14 +95,15 @@ func (e *Engine) keepNew(ctx context.Context, template *Template, problems Probl
 // keep writes a template whose record must have the given revision, 0 for none.
 func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (StoredTemplate, error) {
 	key := templatePrefix + template.key
-	value, problems := encodeTemplate(template)
+	operation := e.operations.next()
+	value, problems := encodeTemplate(operation, template)
 	if err := problems.Err(); err != nil {
 		return StoredTemplate{}, err
 	}
 	written, err := e.write(ctx, Txn{
 		If:  []Check{{Key: key, Revision: revision}},
 		Put: []Record{{Key: key, Value: value}},
-	}, key, func(r Record) bool { return r.Revision > revision && slices.Equal(r.Value, value) })
+	}, key, func(r Record) bool { return writtenBy(operation, r.Value) })
 	switch {
 	case err == nil:
 		e.logger.DebugContext(ctx, "kept template", "template", template.key, "revision", written)
@@ -327,17 +329,27 @@ func (e *Engine) DeleteTemplate(ctx context.Context, actor Actor, key string, re
 const templatePrefix = "template/"
 
 // templateFormat is the first byte of a stored template. Behind it stand the
-// three keys of its origin, each behind its length, and the printed template.
+// operation that wrote it, the three keys of its origin, each behind its
+// length, and the printed template.
 const templateFormat = 1
 
+// templateHead is how many bytes stand before the origin.
+const templateHead = 1 + len(operation{})
+
+// writtenBy reports whether an operation wrote a stored template.
+func writtenBy(o operation, value []byte) bool {
+	return len(value) >= templateHead && value[0] == templateFormat && operation(value[1:templateHead]) == o
+}
+
 // encodeTemplate returns the record's value of a template, which it prints.
-func encodeTemplate(t *Template) ([]byte, Problems) {
+func encodeTemplate(o operation, t *Template) ([]byte, Problems) {
 	origin := [...]string{t.origin.ProjectKey, t.origin.EnvironmentKey, t.origin.FlagKey}
-	room := 1 + t.room()
+	room := templateHead + t.room()
 	for _, key := range origin {
 		room += binary.MaxVarintLen16 + len(key)
 	}
 	b := append(make([]byte, 0, room), templateFormat)
+	b = append(b, o[:]...)
 	for _, key := range origin {
 		b = binary.AppendUvarint(b, uint64(len(key)))
 		b = append(b, key...)
@@ -357,8 +369,10 @@ func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
 		return unreadable("its record is empty")
 	case r.Value[0] != templateFormat:
 		return unreadable("its record has a format that this version does not know; use a later one")
+	case len(r.Value) < templateHead:
+		return unreadable("its record is cut short")
 	}
-	rest := r.Value[1:]
+	rest := r.Value[templateHead:]
 	var keys [3]string
 	for i := range keys {
 		n, size := binary.Uvarint(rest)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -238,8 +239,9 @@ func TestOneUnreadableTemplateHidesNoOther(t *testing.T) {
 	for _, c := range []struct{ name, value, says string }{
 		{"empty", "", "is empty"},
 		{"of a later version", "\x63" + string(good.Value[1:]), "later"},
-		{"cut in its head", string(good.Value[:1]), "cut short"},
-		{"cut behind its head", string(good.Value[:30]), "cut short"},
+		{"cut in its head", string(good.Value[:16]), "cut short"},
+		{"cut behind its head", string(good.Value[:17]), "cut short"},
+		{"cut in its origin", string(good.Value[:30]), "cut short"},
 		{"cut", string(good.Value[:len(good.Value)-1]), "damaged"},
 		{"with a byte more", string(good.Value) + "}", "damaged"},
 		{"no template", string(bytes.Replace(good.Value, []byte(`"stages"`), []byte(`"stayed"`), 1)), "/stayed"},
@@ -431,4 +433,121 @@ func TestAStoreThatContradictsItselfIsNotAskedForEver(t *testing.T) {
 	require.ErrorIs(t, e.DeleteTemplate(ctx, alice, "k", kept.Revision), flagstage.ErrConflict)
 	_, err = e.ReplaceTemplate(ctx, alice, named("k", ""), kept.Revision)
 	require.ErrorIs(t, err, flagstage.ErrConflict)
+}
+
+// unsure is a store that does not tell what became of a commit: it does it or
+// not, then something else happens, and then nobody knows.
+type unsure struct {
+	flagstage.Store
+	does bool
+	then func()
+}
+
+func (s *unsure) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	if s.does {
+		if _, err := s.Store.Commit(ctx, txn); err != nil {
+			return 0, err
+		}
+	}
+	s.then()
+	return 0, fmt.Errorf("power cut: %w", flagstage.ErrUnknownOutcome)
+}
+
+func TestEngineFindsOutWhatBecameOfAnUnknownOutcome(t *testing.T) {
+	ctx := t.Context()
+	// Two engines with the same seed make equal templates, also of Go values.
+	newEngines := func(does bool) (store *unsure, e, other *flagstage.Engine) {
+		store = &unsure{Store: memoryStore(t), does: does, then: func() {}}
+		return store, engineOn(t, store), engineOn(t, store.Store)
+	}
+	writes := map[string]func(e *flagstage.Engine, revision int64) (flagstage.StoredTemplate, error){
+		"create": func(e *flagstage.Engine, _ int64) (flagstage.StoredTemplate, error) {
+			return e.CreateTemplate(ctx, alice, named("new", ""))
+		},
+		"create document": func(e *flagstage.Engine, _ int64) (flagstage.StoredTemplate, error) {
+			return e.CreateTemplateJSON(ctx, alice, []byte(request(`[{}]`)))
+		},
+		"import": func(e *flagstage.Engine, _ int64) (flagstage.StoredTemplate, error) {
+			return e.ImportTemplate(ctx, alice, []byte(exportedTemplate), origin)
+		},
+		"replace": func(e *flagstage.Engine, revision int64) (flagstage.StoredTemplate, error) {
+			return e.ReplaceTemplate(ctx, alice, named("old", "other"), revision)
+		},
+	}
+	for name, write := range writes {
+		t.Run(name, func(t *testing.T) {
+			_, e, other := newEngines(true)
+			old, err := other.CreateTemplate(ctx, bob, named("old", ""))
+			require.NoError(t, err)
+			written, err := write(e, old.Revision)
+			require.NoError(t, err, "it was written, and is there")
+			got, err := other.Template(ctx, alice, written.Key())
+			require.NoError(t, err)
+			written.Warnings = nil
+			require.Equal(t, got, written)
+
+			store, e, other := newEngines(false)
+			old, err = other.CreateTemplate(ctx, bob, named("old", ""))
+			require.NoError(t, err)
+			_, err = write(e, old.Revision)
+			require.ErrorIs(t, err, flagstage.ErrUnknownOutcome, "it was not written")
+			require.Empty(t, flagstage.Code(err))
+			store.then = func() {
+				_, err := write(other, old.Revision)
+				require.NoError(t, err)
+			}
+			_, err = write(e, old.Revision)
+			require.ErrorIs(t, err, flagstage.ErrUnknownOutcome, "another has written the same, byte for byte")
+		})
+	}
+}
+
+func TestADeletionOfUnknownOutcomeIsOneWhenTheTemplateIsGone(t *testing.T) {
+	ctx := t.Context()
+	for _, c := range []struct {
+		name string
+		does bool
+		then func(t *testing.T, other *flagstage.Engine, revision int64)
+		want error
+	}{
+		{"done", true, func(*testing.T, *flagstage.Engine, int64) {}, nil},
+		{"not done", false, func(*testing.T, *flagstage.Engine, int64) {}, flagstage.ErrUnknownOutcome},
+		{"done by another", false, func(t *testing.T, other *flagstage.Engine, _ int64) {
+			require.NoError(t, other.DeleteTemplate(ctx, bob, "k", 0))
+		}, nil},
+		{"done, and then created by another", true, func(t *testing.T, other *flagstage.Engine, _ int64) {
+			_, err := other.CreateTemplate(ctx, bob, named("k", ""))
+			require.NoError(t, err)
+		}, flagstage.ErrUnknownOutcome},
+		{"not done, and then replaced by another", false, func(t *testing.T, other *flagstage.Engine, revision int64) {
+			_, err := other.ReplaceTemplate(ctx, bob, named("k", ""), revision)
+			require.NoError(t, err)
+		}, flagstage.ErrUnknownOutcome},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := &unsure{Store: memoryStore(t), does: c.does}
+			other := engineOn(t, store.Store)
+			kept, err := other.CreateTemplate(ctx, bob, named("k", ""))
+			require.NoError(t, err)
+			store.then = func() { c.then(t, other, kept.Revision) }
+			require.ErrorIs(t, engineOn(t, store).DeleteTemplate(ctx, alice, "k", 0), c.want)
+		})
+	}
+}
+
+func TestSeededEnginesMakeTheSameTemplates(t *testing.T) {
+	var printed []string
+	for range 2 {
+		e := memory(t)
+		_, err := e.ImportTemplate(t.Context(), alice, []byte(`{"_key":"k","stages":[{}]}`), origin)
+		require.NoError(t, err)
+		_, err = e.CreateTemplate(t.Context(), alice, named("other", ""))
+		require.NoError(t, err)
+		list, err := e.Templates(t.Context(), alice, flagstage.TemplateQuery{})
+		require.NoError(t, err)
+		document, err := json.Marshal(list)
+		require.NoError(t, err)
+		printed = append(printed, string(document))
+	}
+	require.Equal(t, printed[0], printed[1])
 }

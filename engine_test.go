@@ -325,48 +325,6 @@ func TestEngineIsSilentUnlessGivenALogger(t *testing.T) {
 	require.Contains(t, log.String(), "template=k")
 }
 
-func TestEngineFindsOutWhatBecameOfAnUnknownOutcome(t *testing.T) {
-	ctx := t.Context()
-	for _, written := range []bool{true, false} {
-		store, err := flagstage.NewMemoryStore()
-		require.NoError(t, err)
-		unsure := &unsureStore{Store: store, written: written}
-		e, err := flagstage.New(unsure, fixed()...)
-		require.NoError(t, err)
-		created, err := e.CreateTemplate(ctx, alice, named("k", ""))
-		if !written {
-			require.ErrorIs(t, err, flagstage.ErrUnknownOutcome)
-			require.Empty(t, flagstage.Code(err))
-			continue
-		}
-		require.NoError(t, err)
-		got, err := e.Template(ctx, alice, "k")
-		require.NoError(t, err)
-		require.Equal(t, created, got)
-		_, err = e.CreateTemplate(ctx, alice, named("k", ""))
-		require.ErrorIs(t, err, flagstage.ErrExists)
-		_, err = e.ReplaceTemplate(ctx, alice, named("k", "other"), created.Revision)
-		require.NoError(t, err)
-		require.NoError(t, e.DeleteTemplate(ctx, alice, "k", 0))
-	}
-}
-
-// unsureStore never knows what became of a commit.
-type unsureStore struct {
-	flagstage.Store
-	written bool
-}
-
-func (s *unsureStore) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
-	if !s.written {
-		return 0, flagstage.ErrUnknownOutcome
-	}
-	if _, err := s.Store.Commit(ctx, txn); err != nil {
-		return 0, err
-	}
-	return 0, fmt.Errorf("power cut: %w", flagstage.ErrUnknownOutcome)
-}
-
 // TestWhateverFailsNothingIsHalfDone runs the life of a template with a fault
 // at each call of the store: a call that returned nil has happened, one that
 // returned an error has not, unless its outcome is unknown.

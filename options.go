@@ -44,7 +44,9 @@ func WithHostKinds(kinds ...string) Option {
 func WithClock(clock Clock) Option { return func(o *options) { o.clock = clock } }
 
 // WithIDs gives an engine its source of identifiers, which must be safe for
-// concurrent use. Without it, it is [RandomIDs].
+// concurrent use. Without it, it is [RandomIDs]. With [SeededIDs] the same calls
+// make the same templates, byte for byte; a store's records hold a random number
+// of the engine's besides.
 func WithIDs(ids IDSource) Option { return func(o *options) { o.ids = ids } }
 
 // WithGuard gives an engine a guard. Without it, everybody may do everything.
