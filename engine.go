@@ -15,9 +15,11 @@ import (
 // beside other engines on the same store: what one changes, no other
 // overwrites unseen.
 //
-// Each call first asks the context, then who acts, then the guard, before
-// anything is read or revealed. A call that returns an error has changed
-// nothing, unless that wraps [ErrUnknownOutcome].
+// Each call first asks the context, then whether the engine is closed, then who
+// acts, then the guard, before anything is read or revealed. A call that
+// returns an error has changed nothing, unless that wraps [ErrUnknownOutcome].
+//
+// Make an engine with [NewMemory], [Open] or [New]; the zero Engine is closed.
 type Engine struct {
 	store  Store
 	clock  Clock
@@ -125,7 +127,7 @@ func newOn(store Store, list []Option) (*Engine, error) {
 // Close closes the engine and its store. Closing twice is no error. Calls
 // that come later get [ErrClosed].
 func (e *Engine) Close() error {
-	if e.closed.Swap(true) {
+	if e.closed.Swap(true) || e.store == nil {
 		return nil
 	}
 	return e.store.Close()
@@ -136,7 +138,8 @@ type Verb string
 
 // The verbs of templates.
 const (
-	VerbCreateTemplate  Verb = "createTemplate"
+	VerbCreateTemplate  Verb = "createTemplate" // of Go values, or of a request
+	VerbImportTemplate  Verb = "importTemplate" // of an exported document
 	VerbReadTemplate    Verb = "readTemplate"
 	VerbListTemplates   Verb = "listTemplates"
 	VerbReplaceTemplate Verb = "replaceTemplate"
@@ -147,13 +150,30 @@ const (
 type Request struct {
 	Actor Actor
 	Verb  Verb
-	// TemplateKey is the template concerned; "" for a list, and for a
-	// creation whose document was not read yet.
+	// TemplateKey is the template concerned. It is what the caller gave, and
+	// may be no key at all. It is "" for a list, and when the guard is asked
+	// about a document that was not read yet.
 	TemplateKey string
+	// Again is set when the guard is asked about the same call a second time,
+	// since its document was read and names TemplateKey, a proper key. A guard
+	// that counts calls lets it pass.
+	Again bool
 }
 
-// Guard says who may do what. It is asked before every call of an engine,
-// those that only read too, and must be safe for concurrent use.
+// Guard says who may do what. It is asked in every call of an engine, those
+// that only read too, before anything is read or revealed:
+//
+//   - [Engine.CreateTemplate], [Engine.Template], [Engine.ReplaceTemplate] and
+//     [Engine.DeleteTemplate] ask once, with the key.
+//   - [Engine.Templates] asks once, without a key.
+//   - [Engine.CreateTemplateJSON] and [Engine.ImportTemplate] ask without a
+//     key before they read the document. When it names a proper key they ask
+//     again, with that, before they tell what is wrong with the document and
+//     before they turn to the store. A document without such a key is refused
+//     anyway.
+//
+// A guard must be safe for concurrent use. It may use the engine. When it
+// panics, so does the call, and has changed nothing.
 type Guard interface {
 	// Allow returns nil to let the request pass. Otherwise its error is what
 	// the caller gets; it should wrap [ErrUnauthorized], [ErrForbidden] or
@@ -172,37 +192,52 @@ func (e *Engine) begin(ctx context.Context, request Request) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if e.closed.Load() {
+	if e.store == nil || e.closed.Load() {
 		return fmt.Errorf("engine: %w", ErrClosed)
 	}
 	if err := request.Actor.Validate(); err != nil {
 		return err
 	}
-	if e.guard != nil {
-		if err := e.guard.Allow(ctx, request); err != nil {
-			e.logger.InfoContext(ctx, "refused", "verb", request.Verb, "actor", request.Actor.Identity(), "template", request.TemplateKey, "error", err)
-			return err
-		}
+	return e.ask(ctx, request)
+}
+
+// ask asks the guard.
+func (e *Engine) ask(ctx context.Context, request Request) error {
+	if e.guard == nil {
+		return nil
 	}
-	return nil
+	err := e.guard.Allow(ctx, request)
+	if err != nil {
+		e.logger.InfoContext(ctx, "refused", "verb", request.Verb, "actor", request.Actor.Identity(), "template", request.TemplateKey, "error", err)
+	}
+	return err
 }
 
-// creation is what a template made now by an actor takes.
-func (e *Engine) creation(actor Actor) *Creation {
-	return &Creation{Now: e.clock.Now(), IDs: e.ids, Actor: actor}
-}
-
-// read reads a document that is not larger than this engine takes.
-func (e *Engine) read(document []byte, exported bool) (*reader, error) {
+// beginDocument begins a call that takes a document, which it reads.
+func (e *Engine) beginDocument(ctx context.Context, request Request, document []byte) (*reader, error) {
+	if err := e.begin(ctx, request); err != nil {
+		return nil, err
+	}
 	if limit := e.limits.DocumentBytes; limit > 0 && len(document) > limit {
 		var problems Problems
 		problems.Errorf("", flags.CodeTooLarge, "the document has %d bytes; at most %d are allowed", len(document), limit)
 		return nil, problems.Err()
 	}
-	r := newReader(document, exported, e.reading)
+	r := newReader(document, request.Verb == VerbImportTemplate, e.reading)
 	r.rules = e.rules
 	r.readDocument()
+	if key := r.doc.input.Key; flags.IsKey(key) {
+		request.TemplateKey, request.Again = key, true
+		if err := e.ask(ctx, request); err != nil {
+			return nil, err
+		}
+	}
 	return r, nil
+}
+
+// creation is what a template made now by an actor takes.
+func (e *Engine) creation(actor Actor) *Creation {
+	return &Creation{Now: e.clock.Now(), IDs: e.ids, Actor: actor}
 }
 
 // write commits a change of one record, and finds out what became of it if

@@ -43,10 +43,7 @@ func (e *Engine) CreateTemplate(ctx context.Context, actor Actor, input Template
 // CreateTemplateJSON reads a request as [ReadTemplate] does, creates the
 // template and keeps it. Errors are those of [Engine.CreateTemplate].
 func (e *Engine) CreateTemplateJSON(ctx context.Context, actor Actor, document []byte) (StoredTemplate, error) {
-	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}); err != nil {
-		return StoredTemplate{}, err
-	}
-	r, err := e.read(document, false)
+	r, err := e.beginDocument(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}, document)
 	if err != nil {
 		return StoredTemplate{}, err
 	}
@@ -62,10 +59,7 @@ func (e *Engine) CreateTemplateJSON(ctx context.Context, actor Actor, document [
 // ImportTemplate keeps an exported template: see [Import]. Errors are those of
 // [Engine.CreateTemplate].
 func (e *Engine) ImportTemplate(ctx context.Context, actor Actor, document []byte, origin Origin) (StoredTemplate, error) {
-	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}); err != nil {
-		return StoredTemplate{}, err
-	}
-	r, err := e.read(document, true)
+	r, err := e.beginDocument(ctx, Request{Actor: actor, Verb: VerbImportTemplate}, document)
 	if err != nil {
 		return StoredTemplate{}, err
 	}

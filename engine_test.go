@@ -267,50 +267,6 @@ func TestEngineOnAFileKeepsItsTemplates(t *testing.T) {
 	}
 }
 
-func TestGuardIsAskedBeforeAnythingIsRevealed(t *testing.T) {
-	ctx := t.Context()
-	var asked []flagstage.Request
-	refuse := false
-	guard := flagstage.GuardFunc(func(_ context.Context, r flagstage.Request) error {
-		asked = append(asked, r)
-		if refuse {
-			return flagstage.ErrForbidden
-		}
-		return nil
-	})
-	e := memory(t, flagstage.WithGuard(guard))
-	calls := func() (errs []error) {
-		_, err := e.CreateTemplate(ctx, alice, named("k", ""))
-		errs = append(errs, err)
-		_, err = e.CreateTemplateJSON(ctx, alice, []byte(`nonsense`))
-		errs = append(errs, err)
-		_, err = e.ImportTemplate(ctx, alice, []byte(`nonsense`), origin)
-		errs = append(errs, err)
-		_, err = e.Template(ctx, alice, "k")
-		errs = append(errs, err)
-		_, err = e.Templates(ctx, alice, flagstage.TemplateQuery{})
-		errs = append(errs, err)
-		_, err = e.ReplaceTemplate(ctx, alice, named("k", ""), 1)
-		errs = append(errs, err)
-		return append(errs, e.DeleteTemplate(ctx, alice, "k", 0))
-	}
-	calls()
-	want := []flagstage.Request{
-		{Actor: alice, Verb: flagstage.VerbCreateTemplate, TemplateKey: "k"},
-		{Actor: alice, Verb: flagstage.VerbCreateTemplate},
-		{Actor: alice, Verb: flagstage.VerbCreateTemplate},
-		{Actor: alice, Verb: flagstage.VerbReadTemplate, TemplateKey: "k"},
-		{Actor: alice, Verb: flagstage.VerbListTemplates},
-		{Actor: alice, Verb: flagstage.VerbReplaceTemplate, TemplateKey: "k"},
-		{Actor: alice, Verb: flagstage.VerbDeleteTemplate, TemplateKey: "k"},
-	}
-	require.Equal(t, want, asked)
-	refuse = true
-	for _, err := range calls() {
-		require.ErrorIs(t, err, flagstage.ErrForbidden, "whether it exists or is valid is not told")
-	}
-}
-
 func TestEngineIsSilentUnlessGivenALogger(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()

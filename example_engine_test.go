@@ -111,7 +111,10 @@ type bucket struct {
 	last   time.Time
 }
 
-func (b *bucket) Allow(context.Context, flagstage.Request) error {
+func (b *bucket) Allow(_ context.Context, r flagstage.Request) error {
+	if r.Again {
+		return nil // this call has taken its token
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.clock.Now()
