@@ -35,70 +35,62 @@ type Engine struct {
 	closed     atomic.Bool
 }
 
-// New returns an engine on a store, which it closes when it is closed.
+// New returns an engine on a store, which it closes when it is closed. The
+// error wraps [ErrInvalidRequest] if there is no store or an option is wrong;
+// the store is then left alone.
 func New(store Store, list ...Option) (*Engine, error) {
+	o := newOptions(list)
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	if store == nil {
 		return nil, fmt.Errorf("%w: new engine: there is no store; use NewMemory or Open", ErrInvalidRequest)
 	}
-	o := newOptions(list)
-	if err := o.reading.Validate().Err(); err != nil {
-		return nil, fmt.Errorf("new engine: host kinds: %w", err)
-	}
-	if o.limits.DocumentBytes < 0 || o.limits.Stages < 0 {
-		return nil, fmt.Errorf("%w: new engine: a limit is negative", ErrInvalidRequest)
-	}
-	e := &Engine{
-		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
-		reading: o.reading, rules: rules{stages: o.limits.Stages, hosts: append([]string{}, o.reading.HostKinds...)},
-	}
-	e.operations.begin()
-	if e.clock == nil {
-		e.clock = SystemClock()
-	}
-	if e.ids == nil {
-		e.ids = RandomIDs()
-	}
-	if e.logger == nil {
-		e.logger = slog.New(slog.DiscardHandler)
-	}
-	return e, nil
+	return newEngine(store, o), nil
 }
 
 // NewMemory returns an engine whose store is in memory and gone when it is
 // closed: an engine without configuration, for tests and to try things out.
+// The error wraps [ErrInvalidRequest] if an option is wrong.
 func NewMemory(list ...Option) (*Engine, error) {
+	o := newOptions(list)
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	store, err := NewMemoryStore()
 	if err != nil {
 		return nil, err
 	}
-	return newOn(store, list)
+	return newEngine(store, o), nil
 }
 
 // Open returns an engine whose store is the file at path; see [OpenStore] for
 // what is refused, and [WithDurability] for what it promises. What was cut off
-// the file is told to the logger as a warning.
+// the file is told to the logger as a warning. The error wraps
+// [ErrInvalidRequest] if the path is empty, or an option is wrong; no file is
+// then looked at or made.
 func Open(path string, list ...Option) (*Engine, error) {
 	o := newOptions(list)
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	if o.readOnly {
 		store, err := ReadStore(context.Background(), path, list...)
 		if err != nil {
 			return nil, err
 		}
-		return newOn(store, list)
+		return newEngine(store, o), nil
 	}
-	durability := o.durability
-	if durability == "" {
-		durability = DurabilityAlways
+	if o.durability == "" {
+		o.durability = DurabilityAlways
 	}
-	store, err := OpenStore(path, durability, list...)
+	store, err := OpenStore(path, o.durability, list...)
 	if err != nil {
 		return nil, err
 	}
-	e, err := newOn(store, list)
-	if err == nil {
-		e.logRecovery(store)
-	}
-	return e, err
+	e := newEngine(store, o)
+	e.logRecovery(store)
+	return e, nil
 }
 
 // logRecovery tells what opening a file has done to it.
@@ -115,13 +107,23 @@ func (e *Engine) logRecovery(store *FileStore) {
 	}
 }
 
-// newOn returns an engine on a store that is closed if that fails.
-func newOn(store Store, list []Option) (*Engine, error) {
-	e, err := New(store, list...)
-	if err != nil {
-		return nil, errors.Join(err, store.Close())
+// newEngine returns an engine with options that were found right.
+func newEngine(store Store, o options) *Engine {
+	e := &Engine{
+		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
+		reading: o.reading, rules: rules{stages: o.limits.Stages, hosts: append([]string{}, o.reading.HostKinds...)},
 	}
-	return e, nil
+	e.operations.begin()
+	if e.clock == nil {
+		e.clock = SystemClock()
+	}
+	if e.ids == nil {
+		e.ids = RandomIDs()
+	}
+	if e.logger == nil {
+		e.logger = slog.New(slog.DiscardHandler)
+	}
+	return e
 }
 
 // Close closes the engine and its store. Closing twice is no error. Calls

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
 // StoredTemplate is a template as an engine keeps it.
@@ -161,7 +163,10 @@ func noTemplate(key string) error {
 
 // TemplateQuery says which templates to list. The zero query lists all.
 type TemplateQuery struct {
-	// Search is part of the name or description, in upper or lower case.
+	// Search is part of the name or description. Upper and lower case, and
+	// other forms of a letter, are the same, by the simple case folding of
+	// Unicode: σ and ς, k and the Kelvin sign. It is no text that a template
+	// cannot hold, such as one that is not UTF-8.
 	Search string
 	// Summary leaves out the stages when the list is printed.
 	Summary bool
@@ -216,13 +221,17 @@ func (l TemplateList) MarshalJSON() ([]byte, error) {
 
 // Templates returns the templates that match, ordered by key. One that cannot
 // be read is no error, and does not hide the others: see
-// [TemplateList.Unreadable].
+// [TemplateList.Unreadable]. The error wraps [ErrInvalidRequest] if the text to
+// search for can stand in no template.
 func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery) (TemplateList, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListTemplates}); err != nil {
 		return TemplateList{}, err
 	}
+	if _, defect := strictjson.TextDefect(query.Search); defect != "" {
+		return TemplateList{}, fmt.Errorf("%w: list templates: the text to search for %s", ErrInvalidRequest, defect)
+	}
 	list := TemplateList{Items: []StoredTemplate{}, summary: query.Summary}
-	search := strings.ToLower(query.Search)
+	search := fold(query.Search)
 	for record, err := range e.store.Scan(ctx, templatePrefix) {
 		if err != nil {
 			return TemplateList{}, fmt.Errorf("list templates: %w", err)
@@ -232,11 +241,23 @@ func (e *Engine) Templates(ctx context.Context, actor Actor, query TemplateQuery
 			list.Unreadable = append(list.Unreadable, unreadable)
 			continue
 		}
-		if strings.Contains(strings.ToLower(t.name), search) || strings.Contains(strings.ToLower(t.description), search) {
+		if search == "" || strings.Contains(fold(t.name), search) || strings.Contains(fold(t.description), search) {
 			list.Items = append(list.Items, t)
 		}
 	}
 	return list, nil
+}
+
+// fold returns a text in which all forms of a letter are the same one: the
+// first of those that Unicode's simple case folding takes for equal.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		first := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			first = min(first, next)
+		}
+		return first
+	}, s)
 }
 
 // ReplaceTemplate puts another template in the place of the one that has the

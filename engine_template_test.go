@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -550,4 +552,64 @@ func TestSeededEnginesMakeTheSameTemplates(t *testing.T) {
 		printed = append(printed, string(document))
 	}
 	require.Equal(t, printed[0], printed[1])
+}
+
+func TestSearchFoldsAsUnicodeSays(t *testing.T) {
+	ctx := t.Context()
+	for _, c := range []struct {
+		text, search string
+		found        bool
+	}{
+		{"Release", "rELEASE", true},
+		{"Οδυσσεύς", "ΟΔΥΣΣΕΎΣ", true},
+		{"Οδυσσεύς", "οδυσσεύσ", true},
+		{"ΣΊΣΥΦΟΣ", "σίσυφος", true},
+		{"300 \u212a", "300 k", true},
+		{"kelvin", "\u212aELVIN", true},
+		{"\u212bngström", "ångström", true},
+		{"ſign", "SIGN", true},
+		{"ẞ", "ß", true},
+		{"ß", "SS", false}, // that would be full folding
+		{"ı", "i", false},
+		{"ı", "I", false},
+		{"ı", "ı", true},
+		{"İ", "i", false},
+		{"İ", "İ", true},
+		{"ǅ", "ǆ", true},
+		{"µ", "μ", true},
+		{"𐐀", "𐐨", true},
+		{"a\ufffdb", "\ufffd", true},
+		{"anything", "", true},
+	} {
+		e := memory(t)
+		_, err := e.CreateTemplate(ctx, alice, named("k", c.text))
+		require.NoError(t, err)
+		list, err := e.Templates(ctx, alice, flagstage.TemplateQuery{Search: c.search})
+		require.NoError(t, err)
+		require.Equal(t, c.found, len(list.Items) == 1, "%q in %q", c.search, c.text)
+	}
+	for _, search := range []string{"\xff", "a\x00", strings.Repeat("a", 64<<10+1)} {
+		_, err := memory(t).Templates(ctx, alice, flagstage.TemplateQuery{Search: search})
+		require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	}
+}
+
+func TestSearchFindsEveryPartInEveryCase(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e, err := flagstage.NewMemory(fixed()...)
+		require.NoError(t, err)
+		name := []rune(rapid.StringN(1, 20, -1).Filter(func(s string) bool { return !strings.Contains(s, "\x00") }).Draw(t, "name"))
+		_, err = e.CreateTemplate(context.Background(), alice, named("k", string(name)))
+		require.NoError(t, err)
+		from := rapid.IntRange(0, len(name)-1).Draw(t, "from")
+		part := slices.Clone(name[from : from+rapid.IntRange(0, len(name)-from).Draw(t, "length")])
+		for i := range part {
+			for range rapid.IntRange(0, 3).Draw(t, "fold") {
+				part[i] = unicode.SimpleFold(part[i])
+			}
+		}
+		list, err := e.Templates(context.Background(), alice, flagstage.TemplateQuery{Search: string(part)})
+		require.NoError(t, err)
+		require.Len(t, list.Items, 1, "%q in %q", string(part), string(name))
+	})
 }

@@ -243,8 +243,32 @@ func TestEnginesThatCannotBeMade(t *testing.T) {
 	kept, err := os.ReadFile(text)
 	require.NoError(t, err)
 	require.Equal(t, "a list of things to buy\n", string(kept), "a file that is no store is left alone")
-	_, err = flagstage.Open(filepath.Join(dir, "db"), flagstage.WithDurability(flagstage.DurabilityVolatile))
+
+	fresh := filepath.Join(dir, "db")
+	for name, open := range map[string]func() (*flagstage.Engine, error){
+		"no path": func() (*flagstage.Engine, error) { return flagstage.Open("") },
+		"a file that is gone": func() (*flagstage.Engine, error) {
+			return flagstage.Open(fresh, flagstage.WithDurability(flagstage.DurabilityVolatile))
+		},
+		"an unknown durability": func() (*flagstage.Engine, error) { return flagstage.Open(fresh, flagstage.WithDurability("Always")) },
+		"a bad limit": func() (*flagstage.Engine, error) {
+			return flagstage.Open(fresh, flagstage.WithLimits(flagstage.Limits{DocumentBytes: -1}))
+		},
+		"a bad host kind": func() (*flagstage.Engine, error) { return flagstage.Open(fresh, flagstage.WithHostKinds("a b")) },
+	} {
+		e, err := open()
+		require.ErrorIs(t, err, flagstage.ErrInvalidRequest, name)
+		require.Nil(t, e, name)
+		require.NoFileExists(t, fresh, name)
+	}
+}
+
+func TestOptionsThatAreWrongLeaveTheStoreOpen(t *testing.T) {
+	store := memoryStore(t)
+	_, err := flagstage.New(store, flagstage.WithHostKinds("turnFlagOn"))
 	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	_, err = store.Get(t.Context(), "a")
+	require.NoError(t, err)
 }
 
 func TestEngineOnAFileKeepsItsTemplates(t *testing.T) {

@@ -1,6 +1,7 @@
 package flagstage
 
 import (
+	"fmt"
 	"log/slog"
 
 	"github.com/flagstage/flagstage/flags"
@@ -32,6 +33,17 @@ func newOptions(list []Option) options {
 	return o
 }
 
+// validate refuses options with which there is no engine.
+func (o *options) validate() error {
+	if err := o.reading.Validate().Err(); err != nil {
+		return fmt.Errorf("new engine: host kinds: %w", err)
+	}
+	if o.limits.DocumentBytes < 0 || o.limits.Stages < 0 {
+		return fmt.Errorf("%w: new engine: a limit is negative", ErrInvalidRequest)
+	}
+	return nil
+}
+
 // WithHostKinds lets instructions of the given kinds pass that this module
 // does not define. They are carried as they are, with the spelling and order
 // of their members; the host that applies them knows what they mean. A
@@ -59,8 +71,9 @@ func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger
 // are anyway.
 func WithLimits(limits Limits) Option { return func(o *options) { o.limits = limits } }
 
-// WithDurability says what [Open] promises of what was written. Without it, it
-// is [DurabilityAlways].
+// WithDurability says what [Open] promises of what was written:
+// [DurabilityAlways], which it is without this option, [DurabilityInterval] or
+// [DurabilityNever].
 func WithDurability(d Durability) Option { return func(o *options) { o.durability = d } }
 
 // WithReadOnly makes [Open] open a store as [ReadStore] does: while others use

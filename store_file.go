@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/flagstage/flagstage/internal/journal"
+	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
 // The errors of files that are stores, or should be.
@@ -82,15 +83,16 @@ type FileStore struct {
 // by Close, and at no other time by itself. Files are kept safe on Linux and
 // macOS; elsewhere the error wraps [errors.ErrUnsupported].
 //
-// [DurabilityVolatile] is refused: it is that of [NewMemoryStore].
+// The error wraps [ErrInvalidRequest] if the path is empty, or the durability
+// none of those that a file can have; [DurabilityVolatile] is that of
+// [NewMemoryStore].
 func OpenStore(path string, durability Durability, list ...Option) (*FileStore, error) {
-	sync, ok := map[Durability]journal.Sync{
-		DurabilityAlways:   journal.SyncAlways,
-		DurabilityInterval: journal.SyncInterval,
-		DurabilityNever:    journal.SyncNever,
-	}[durability]
-	if !ok {
-		return nil, fmt.Errorf("%w: open store: a file cannot have the durability %q", ErrInvalidRequest, durability)
+	sync, err := syncOf(durability)
+	if err == nil && path == "" {
+		err = errNoPath
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
 	}
 	j, err := journal.Open(path, journal.Options{Sync: sync, Progress: journal.Progress(newOptions(list).progress)})
 	if err != nil {
@@ -101,6 +103,22 @@ func OpenStore(path string, durability Durability, list ...Option) (*FileStore, 
 		return nil, err
 	}
 	return &FileStore{s, path}, nil
+}
+
+var errNoPath = fmt.Errorf("%w: the path is empty; name the file of the store", ErrInvalidRequest)
+
+// syncOf returns how a file keeps a durability.
+func syncOf(d Durability) (journal.Sync, error) {
+	switch d {
+	case DurabilityAlways:
+		return journal.SyncAlways, nil
+	case DurabilityInterval:
+		return journal.SyncInterval, nil
+	case DurabilityNever:
+		return journal.SyncNever, nil
+	}
+	return 0, fmt.Errorf("%w: a file cannot have the durability %s; it must be one of: %s, %s, %s", ErrInvalidRequest,
+		strictjson.Quote(string(d)), DurabilityAlways, DurabilityInterval, DurabilityNever)
 }
 
 // Path returns the path by which the store was opened.
@@ -139,6 +157,9 @@ func (readOnly) Commit(context.Context, Txn) (int64, error) {
 // so the store may be in use. An empty file is an empty store. Commit returns
 // [ErrReadOnly]. Other errors are those of [OpenStore].
 func ReadStore(ctx context.Context, path string, list ...Option) (Store, error) {
+	if path == "" {
+		return nil, fmt.Errorf("read store: %w", errNoPath)
+	}
 	j, _, err := journal.Load(ctx, path, journal.Progress(newOptions(list).progress))
 	if err != nil {
 		return nil, fmt.Errorf("read store: %w", err)
