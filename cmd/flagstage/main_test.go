@@ -324,6 +324,55 @@ func TestStoreCommandsThatFail(t *testing.T) {
 	require.True(t, json.Valid(document), "a file that is no store is left alone")
 }
 
+func TestWhatIsRefusedMakesNoStore(t *testing.T) {
+	dir := t.TempDir()
+	created := run("", "create", rollout).stdout
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "exported"), []byte(created), 0o600))
+	exported := filepath.Join(dir, "exported")
+	origin := []string{"--project", "p", "--environment", "e", "--flag", "f"}
+	for _, c := range []struct {
+		name, stdin string
+		arguments   []string
+		status      int
+	}{
+		{"a bad request", `{"key":"k"}`, []string{"create", "-"}, exitFailed},
+		{"a workflow", `{"key":"k","workflowId":"w"}`, []string{"create", "-"}, exitFailed},
+		{"nonsense", `nonsense`, []string{"create", "-"}, exitFailed},
+		{"a wait beyond all years", `{"key":"k","projectKey":"p","environmentKey":"e","flagKey":"f","stages":[{"conditions":[
+			{"kind":"schedule","waitDuration":9999999,"waitDurationUnit":"calendarWeek"}]}]}`, []string{"create", "-"}, exitFailed},
+		{"no file", ``, []string{"create", filepath.Join(dir, "none")}, exitFailed},
+		{"a bad member", ``, []string{"create", rollout, "--member", ""}, exitUsage},
+		{"a bad flag", ``, []string{"create", rollout, "--mebmer", "x"}, exitUsage},
+		{"two files", ``, []string{"create", rollout, rollout}, exitUsage},
+		{"a bad import", `{"_key":"k"}`, append([]string{"import", "-"}, origin...), exitFailed},
+		{"a request as import", `{"key":"k","stages":[{}]}`, append([]string{"import", "-"}, origin...), exitFailed},
+		{"no file to import", ``, append([]string{"import", filepath.Join(dir, "none")}, origin...), exitFailed},
+		{"a bad origin", ``, []string{"import", exported, "--project", "a b", "--environment", "e", "--flag", "f"}, exitFailed},
+		{"no origin", ``, []string{"import", exported}, exitUsage},
+		{"a bad member of an import", ``, append([]string{"import", exported, "--member", "token:x"}, origin...), exitUsage},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			db := filepath.Join(t.TempDir(), "db")
+			r := run(c.stdin, append(c.arguments, "--db", db)...)
+			require.Equal(t, c.status, r.status, r.stderr)
+			require.NotEmpty(t, r.stderr)
+			require.Empty(t, r.stdout)
+			entries, err := os.ReadDir(filepath.Dir(db))
+			require.NoError(t, err)
+			require.Empty(t, entries)
+		})
+	}
+	r := run("", "create", rollout, "--db", "")
+	require.Equal(t, exitUsage, r.status)
+	require.Empty(t, r.stdout, "nobody is left to believe that it was kept")
+
+	db := filepath.Join(dir, "db")
+	r = run(`{"key":"k","projectKey":"p","environmentKey":"e","flagKey":"f","stages":[{"conditions":[
+		{"kind":"schedule","executeNow":true,"description":"d"}]}]}`, "create", "-", "--db", db)
+	require.Equal(t, exitDone, r.status)
+	require.Len(t, strings.Split(r.stderr, "\n"), 2, "a warning is told once")
+}
+
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }

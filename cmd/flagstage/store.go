@@ -27,6 +27,9 @@ func formatFlag(set *flag.FlagSet) *string {
 	return set.String("format", "text", "`FORMAT` of the output: text or json (default text)")
 }
 
+// errNoDB is the error of a command that is told of no store.
+var errNoDB = usagef("--db is missing; name the file of the store")
+
 // withStore opens a store that exists, does something with it, and closes it.
 func (p *program) withStore(path string, do func(*flagstage.Engine) error) error {
 	if _, err := os.Stat(path); path != "" && err != nil {
@@ -39,7 +42,7 @@ func (p *program) withStore(path string, do func(*flagstage.Engine) error) error
 // with it, and closes it.
 func (p *program) withEngine(path string, do func(*flagstage.Engine) error) error {
 	if path == "" {
-		return usagef("--db is missing; name the file of the store")
+		return errNoDB
 	}
 	e, err := flagstage.Open(path, flagstage.WithClock(p.clock))
 	if err != nil {
@@ -219,8 +222,8 @@ var importCommand = command{
 	name: "import", arguments: "FILE --project KEY --environment KEY --flag KEY --db PATH [--member ID]",
 	summary: "put an exported template into a store",
 	help: `Puts an exported template into a store, with its identifiers, dates and people,
-and prints it. The document does not say for which flag it was written; the
-flags do.
+and prints it. The store is made if there is none and the document is valid.
+The document does not say for which flag it was written; the flags do.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		db, member := dbFlag(set, ""), memberFlag(set)
@@ -241,11 +244,16 @@ flags do.
 				return usagef("--project, --environment and --flag are needed")
 			}
 			if *db == "" {
-				return usagef("--db is missing; name the file of the store")
+				return errNoDB
 			}
 			document, err := p.read(file)
 			if err != nil {
 				return err
+			}
+			// A document that is refused leaves no new store behind.
+			creation := flagstage.Creation{Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor}
+			if _, problems := flagstage.Import(document, o, creation); problems.Err() != nil {
+				return p.report(file, problems)
 			}
 			return p.withEngine(*db, func(e *flagstage.Engine) error {
 				t, err := e.ImportTemplate(context.Background(), actor, document, o)
@@ -264,8 +272,5 @@ func (p *program) stored(file string, t flagstage.StoredTemplate, err error) err
 	if err != nil {
 		return err
 	}
-	if err := p.report(file, t.Warnings); err != nil {
-		return err
-	}
-	return p.printJSON(t.AppendJSON(nil))
+	return p.created(file, t.Template, t.Warnings)
 }

@@ -73,12 +73,16 @@ var createCommand = command{
 	name: "create", arguments: "FILE [--member ID] [--db PATH]",
 	summary: "create the template, and print it",
 	help: `Creates a template and prints it as the API answers to its creation. With --db
-it is kept in that store, which is made if there is none; without, it is not
-kept.
+it is kept in that store, which is made if there is none and the document is
+valid; without, it is not kept.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		member, db := memberFlag(set), dbFlag(set, " that keeps the template")
-		return func(files []string) error { return p.create(files, *member, *db) }
+		return func(files []string) error {
+			kept := false
+			set.Visit(func(f *flag.Flag) { kept = kept || f.Name == "db" })
+			return p.create(files, *member, *db, kept)
+		}
 	},
 }
 
@@ -95,7 +99,8 @@ func memberActor(member string) (flagstage.Actor, error) {
 	return actor, nil
 }
 
-func (p *program) create(files []string, member, db string) error {
+// create creates a template, and keeps it in the store at db if kept is set.
+func (p *program) create(files []string, member, db string, kept bool) error {
 	file, err := one("FILE", files)
 	if err != nil {
 		return err
@@ -104,17 +109,26 @@ func (p *program) create(files []string, member, db string) error {
 	if err != nil {
 		return err
 	}
+	if kept && db == "" {
+		return errNoDB
+	}
 	document, err := p.read(file)
 	if err != nil {
 		return err
 	}
-	if db != "" {
-		return p.withEngine(db, func(e *flagstage.Engine) error {
-			t, err := e.CreateTemplateJSON(context.Background(), actor, document)
-			return p.stored(file, t, err)
-		})
-	}
 	template, problems := create(document, flagstage.Creation{Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor})
+	if !kept || problems.Err() != nil { // a document that is refused leaves no new store behind
+		return p.created(file, template, problems)
+	}
+	return p.withEngine(db, func(e *flagstage.Engine) error {
+		t, err := e.CreateTemplateJSON(context.Background(), actor, document)
+		return p.stored(file, t, err)
+	})
+}
+
+// created prints a template that was made of a document, or what is wrong with
+// the document.
+func (p *program) created(file string, template flagstage.Template, problems flagstage.Problems) error {
 	if err := p.report(file, problems); err != nil {
 		return err
 	}
