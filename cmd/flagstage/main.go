@@ -8,6 +8,9 @@
 //	flagstage list --db PATH [--search TEXT] [--format text|json]
 //	flagstage show KEY --db PATH [--format text|json]
 //	flagstage delete KEY --db PATH
+//	flagstage store verify|stats --db PATH [--format text|json]
+//	flagstage store backup|salvage TARGET --db PATH
+//	flagstage store compact --db PATH
 //
 // Run flagstage --help, or a command with --help, for what each does. The exit
 // status is 0 when done, 1 when a document is invalid or something failed, and
@@ -23,6 +26,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	_ "time/tzdata" // zones work on machines without a zone database
 
 	"github.com/flagstage/flagstage"
@@ -38,7 +42,7 @@ const (
 )
 
 func main() {
-	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: flagstage.SystemClock()}
+	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: flagstage.SystemClock(), sleep: time.Sleep}
 	os.Exit(p.run(os.Args[1:]))
 }
 
@@ -47,9 +51,10 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          flagstage.Clock
+	sleep          func(time.Duration)
 }
 
-// command is one of the commands. Its flags are defined by setup, which
+// command is one of the commands, whose name is one word or two. Its flags are defined by setup, which
 // returns what is then done with the files.
 type command struct {
 	name, arguments, summary, help string
@@ -59,6 +64,7 @@ type command struct {
 
 var commands = []command{
 	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, deleteCommand,
+	verifyCommand, statsCommand, backupCommand, salvageCommand, compactCommand,
 }
 
 const header = `flagstage checks, creates, keeps and simulates templates of staged feature flag
@@ -79,28 +85,51 @@ func (p *program) run(arguments []string) int {
 		return exitUsage
 	}
 	name := arguments[0]
-	switch name {
-	case "--help", "-help", "-h", "help":
+	if isHelp(name) {
 		usage(p.stdout)
 		return exitDone
 	}
+	var family []command // the commands of two words that begin with this one
 	for _, c := range commands {
-		if c.name == name {
+		first, second, two := strings.Cut(c.name, " ")
+		switch {
+		case first != name:
+		case !two:
 			return p.runCommand(c, arguments[1:])
+		case len(arguments) > 1 && arguments[1] == second:
+			return p.runCommand(c, arguments[2:])
+		default:
+			family = append(family, c)
 		}
 	}
-	p.complain(fmt.Errorf("there is no command %s; see flagstage --help", strictjson.Quote(name)))
+	switch {
+	case family == nil:
+		p.complain(fmt.Errorf("there is no command %s; see flagstage --help", strictjson.Quote(name)))
+	case len(arguments) > 1 && isHelp(arguments[1]):
+		io.WriteString(p.stdout, "Usage:\n"+summaries(family))
+		return exitDone
+	default:
+		p.complain(fmt.Errorf("%s: a second word is wanted, such as %s; see flagstage %s --help", name, family[0].name, name))
+	}
 	return exitUsage
 }
 
-func usage(w io.Writer) {
+func isHelp(word string) bool {
+	switch word {
+	case "--help", "-help", "-h", "help":
+		return true
+	}
+	return false
+}
+
+func usage(w io.Writer) { io.WriteString(w, header+summaries(commands)+footer) }
+
+func summaries(list []command) string {
 	var b strings.Builder
-	b.WriteString(header)
-	for _, c := range commands {
+	for _, c := range list {
 		fmt.Fprintf(&b, "  flagstage %s %s\n        %s\n", c.name, c.arguments, c.summary)
 	}
-	b.WriteString(footer)
-	io.WriteString(w, b.String())
+	return b.String()
 }
 
 // usageError is a command line that cannot be followed.

@@ -30,7 +30,8 @@ type result struct {
 func run(stdin string, arguments ...string) result {
 	var out, errs bytes.Buffer
 	clock := flagstage.NewVirtualClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
-	p := program{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, clock: clock}
+	sleep := func(d time.Duration) { clock.Advance(d) }
+	p := program{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, clock: clock, sleep: sleep}
 	status := p.run(arguments)
 	return result{status, out.String(), errs.String()}
 }
@@ -51,8 +52,8 @@ func TestHelpOnEveryLevel(t *testing.T) {
 		require.Empty(t, r.stderr)
 	}
 	for _, c := range commands {
-		for _, arguments := range [][]string{{c.name, "--help"}, {c.name, rollout, "-h"}} {
-			r := run("", arguments...)
+		for _, arguments := range [][]string{{"--help"}, {rollout, "-h"}} {
+			r := run("", append(strings.Fields(c.name), arguments...)...)
 			require.Equal(t, exitDone, r.status)
 			require.True(t, strings.HasPrefix(r.stdout, "Usage: flagstage "+c.name), r.stdout)
 			require.Empty(t, r.stderr)
@@ -69,6 +70,8 @@ func TestWrongUsage(t *testing.T) {
 		{"simulate", rollout, "--start", "tomorrow"}, {"simulate", rollout, "--start", "1969-12-31T00:00:00Z"},
 		{"simulate", rollout, "--zone", "Europe/Atlantis"}, {"simulate", rollout, "--zone", ""}, {"simulate", rollout, "--zone", "Local"},
 		{"simulate", rollout, "--approve-after", "-4h"}, {"simulate", rollout, "--approve-after", "soon"},
+		{"store"}, {"store", "repair"}, {"store", "verify"}, {"store", "verify", "x", "--db", "x"}, {"store", "stats", "--db", "x", "--format", "xml"},
+		{"store", "backup", "--db", "x"}, {"store", "backup", "x"}, {"store", "salvage", "x"}, {"store", "salvage", "x", "y", "--db", "z"}, {"store", "compact"},
 		{"simulate", rollout, "--format", "xml"}, {"simulate", "--", rollout, "--format"},
 	} {
 		r := run("", arguments...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -30,25 +31,81 @@ func formatFlag(set *flag.FlagSet) *string {
 // errNoDB is the error of a command that is told of no store.
 var errNoDB = usagef("--db is missing; name the file of the store")
 
-// withStore opens a store that exists, does something with it, and closes it.
-func (p *program) withStore(path string, do func(*flagstage.Engine) error) error {
-	if _, err := os.Stat(path); path != "" && err != nil {
-		return err
-	}
-	return p.withEngine(path, do)
-}
-
-// withEngine opens the store, which is made if there is none, does something
-// with it, and closes it.
-func (p *program) withEngine(path string, do func(*flagstage.Engine) error) error {
+// reading opens a store for reading, also while another program uses it, and
+// does something with it.
+func (p *program) reading(path string, do func(*flagstage.Engine) error) error {
 	if path == "" {
 		return errNoDB
 	}
-	e, err := flagstage.Open(path, flagstage.WithClock(p.clock))
+	e, err := flagstage.Open(path, flagstage.WithClock(p.clock), flagstage.WithReadOnly(), flagstage.WithProgress(p.progress("read")))
 	if err != nil {
 		return err
 	}
 	return errors.Join(do(e), e.Close())
+}
+
+// changing opens a store that exists, does something with it, and closes it.
+func (p *program) changing(path string, do func(*flagstage.Engine) error) error {
+	if _, err := os.Stat(path); path != "" && err != nil {
+		return err
+	}
+	return p.making(path, do)
+}
+
+// making opens a store, which is made if there is none, does something with
+// it, and closes it.
+func (p *program) making(path string, do func(*flagstage.Engine) error) error {
+	return p.withStore(path, func(store *flagstage.FileStore) error {
+		e, err := flagstage.New(store, flagstage.WithClock(p.clock))
+		if err != nil {
+			return err
+		}
+		return do(e)
+	})
+}
+
+// A store that is in use is tried again so often, after so long.
+const (
+	lockTries = 50
+	lockPause = 100 * time.Millisecond
+)
+
+// withStore opens the file of a store, does something with it, and closes it.
+// While another program has it open, that is tried again for 5 seconds.
+func (p *program) withStore(path string, do func(*flagstage.FileStore) error) error {
+	if path == "" {
+		return errNoDB
+	}
+	var store *flagstage.FileStore
+	var err error
+	for try := range lockTries + 1 {
+		if try > 0 {
+			p.sleep(lockPause)
+		}
+		store, err = flagstage.OpenStore(path, flagstage.DurabilityAlways, flagstage.WithProgress(p.progress("open")))
+		if !errors.Is(err, flagstage.ErrLocked) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	p.tellRecovery(path, store.Recovery())
+	return errors.Join(do(store), store.Close())
+}
+
+// tellRecovery prints what opening a store has done to it.
+func (p *program) tellRecovery(path string, r flagstage.Recovery) {
+	if r.Cut != nil {
+		p.complain(fmt.Errorf("%s: %s was cut off: %s", path, cutInWords(r.Cut), r.Cut.Reason))
+	}
+	if r.CompactionError != nil {
+		p.complain(fmt.Errorf("%s: %w", path, r.CompactionError))
+	}
+}
+
+func cutInWords(cut *flagstage.Tail) string {
+	return fmt.Sprintf("an unfinished write of %d bytes at byte %d", cut.Bytes, cut.Offset)
 }
 
 // checkFormat refuses an output format that there is not.
@@ -70,13 +127,10 @@ is then 1.
 		db, format := dbFlag(set, ""), formatFlag(set)
 		search := set.String("search", "", "`TEXT` that the name or the description holds, in upper or lower case")
 		return func(arguments []string) error {
-			if len(arguments) > 0 {
-				return usagef("%s is too much; list takes flags only", strictjson.Quote(arguments[0]))
-			}
-			if err := checkFormat(*format); err != nil {
+			if err := cmp.Or(nothing(arguments), checkFormat(*format)); err != nil {
 				return err
 			}
-			return p.withStore(*db, func(e *flagstage.Engine) error { return p.list(e, *search, *format) })
+			return p.reading(*db, func(e *flagstage.Engine) error { return p.list(e, *search, *format) })
 		}
 	},
 }
@@ -136,13 +190,10 @@ var showCommand = command{
 		db, format := dbFlag(set, ""), formatFlag(set)
 		return func(arguments []string) error {
 			key, err := one("KEY", arguments)
-			if err != nil {
+			if err = cmp.Or(err, checkFormat(*format)); err != nil {
 				return err
 			}
-			if err := checkFormat(*format); err != nil {
-				return err
-			}
-			return p.withStore(*db, func(e *flagstage.Engine) error { return p.show(e, key, *format) })
+			return p.reading(*db, func(e *flagstage.Engine) error { return p.show(e, key, *format) })
 		}
 	},
 }
@@ -208,7 +259,7 @@ var deleteCommand = command{
 			if err != nil {
 				return err
 			}
-			return p.withStore(*db, func(e *flagstage.Engine) error {
+			return p.changing(*db, func(e *flagstage.Engine) error {
 				if err := e.DeleteTemplate(context.Background(), localActor, key, 0); err != nil {
 					return err
 				}
@@ -255,7 +306,7 @@ The document does not say for which flag it was written; the flags do.
 			if _, problems := flagstage.Import(document, o, creation); problems.Err() != nil {
 				return p.report(file, problems)
 			}
-			return p.withEngine(*db, func(e *flagstage.Engine) error {
+			return p.making(*db, func(e *flagstage.Engine) error {
 				t, err := e.ImportTemplate(context.Background(), actor, document, o)
 				return p.stored(file, t, err)
 			})

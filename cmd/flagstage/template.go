@@ -120,7 +120,7 @@ func (p *program) create(files []string, member, db string, kept bool) error {
 	if !kept || problems.Err() != nil { // a document that is refused leaves no new store behind
 		return p.created(file, template, problems)
 	}
-	return p.withEngine(db, func(e *flagstage.Engine) error {
+	return p.making(db, func(e *flagstage.Engine) error {
 		t, err := e.CreateTemplateJSON(context.Background(), actor, document)
 		return p.stored(file, t, err)
 	})

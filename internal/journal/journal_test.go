@@ -148,10 +148,12 @@ func TestJournalRefusesWhatItDidNotWrite(t *testing.T) {
 		require.ErrorContains(t, err, c.says, name)
 		after, _ := os.ReadFile(c.path)
 		require.Equal(t, before, after, name)
+		if c.path != "" {
+			_, err = os.Stat(c.path + lockSuffix)
+			require.ErrorIs(t, err, fs.ErrNotExist, "nothing is left beside what can be no journal: %s", name)
+		}
 	}
-	_, err := os.Stat("/dev/null" + lockSuffix)
-	require.ErrorIs(t, err, fs.ErrNotExist, "nothing is left beside what can be no journal")
-	_, err = Open(filepath.Join(dir, "none", "db"), Options{})
+	_, err := Open(filepath.Join(dir, "none", "db"), Options{})
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "name a file in a folder that exists")
 	var place *fs.PathError

@@ -32,9 +32,9 @@ func Open(path string, o Options) (*Journal, error) {
 	if err != nil {
 		return nil, placed(err)
 	}
-	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
-		_, err := checkRegular(path)
-		return nil, err // without a lock file beside it
+	// a file that is no store gets no lock file beside it
+	if err := peek(path); errors.Is(err, ErrFormat) {
+		return nil, err
 	}
 	held, err := lock(o.sys, path)
 	if err != nil {
@@ -45,6 +45,16 @@ func Open(path string, o Options) (*Journal, error) {
 		return nil, errors.Join(placed(err), j.abandon())
 	}
 	return j, nil
+}
+
+// peek looks at how a file begins.
+func peek(path string) error {
+	f, path, size, err := openToRead(path)
+	if err != nil {
+		return err
+	}
+	_, _, err = readHeader(f, size, path)
+	return errors.Join(err, f.Close())
 }
 
 // abandon gives up what a failed open holds.
