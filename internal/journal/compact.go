@@ -71,6 +71,7 @@ func (j *Journal) replace(progress Progress) error {
 
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
+	j.awaitSync()
 	if err := j.sys.Rename(temporary, j.path); err != nil {
 		return errors.Join(fmt.Errorf("compact: %w; the store is as it was", err), next.Close(), j.sys.Remove(temporary))
 	}

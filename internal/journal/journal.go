@@ -21,6 +21,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -118,10 +119,13 @@ type storage struct {
 	recovery Recovery
 	progress Progress
 
-	syncing sync.Mutex // held while file is synced or replaced
-	file    file
-	synced  atomic.Int64 // the last group that is on the disk
-	timer   *time.Timer  // of SyncInterval; nil: nothing waits
+	file   file
+	synced atomic.Int64 // the last group that is on the disk
+
+	syncing      sync.Mutex  // guards what follows, and the replacement of file
+	synchronized sync.Cond   // is told when a sync has ended
+	busy         bool        // file is being synced
+	timer        *time.Timer // of SyncInterval; nil: nothing waits
 }
 
 // Recovery says what opening a file has done to it.
@@ -348,23 +352,54 @@ func (j *Journal) syncSoon(number int64) {
 }
 
 // syncTo brings what was written to the disk, if the group of a number is not
-// there yet.
+// there yet. One of those that wait does it for all.
 func (j *Journal) syncTo(number int64) error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
-	j.stopTimer()
-	if j.synced.Load() >= number {
-		return nil
+	for j.synced.Load() < number {
+		if err := j.failed.Load(); err != nil {
+			return *err
+		}
+		if j.busy {
+			j.synchronized.Wait()
+			continue
+		}
+		j.stopTimer()
+		j.busy = true
+		j.syncing.Unlock()
+		written := j.gather()
+		err := j.file.Sync()
+		if err != nil {
+			err = j.fail(err)
+		}
+		j.syncing.Lock()
+		j.busy = false
+		if err == nil {
+			j.synced.Store(written)
+		}
+		j.synchronized.Broadcast()
 	}
-	if err := j.failed.Load(); err != nil {
-		return *err
-	}
-	written := j.sequence.Load()
-	if err := j.file.Sync(); err != nil {
-		return j.fail(err)
-	}
-	j.synced.Store(written)
 	return nil
+}
+
+// gather lets those write first that are about to, such as those that the last
+// sync has let go on, and returns the last group that was written.
+func (j *Journal) gather() (written int64) {
+	for range 16 {
+		before := j.sequence.Load()
+		runtime.Gosched()
+		if written = j.sequence.Load(); written == before {
+			break
+		}
+	}
+	return written
+}
+
+// awaitSync waits until the file is not being synced. syncing is held.
+func (j *Journal) awaitSync() {
+	for j.busy {
+		j.synchronized.Wait()
+	}
 }
 
 // Get returns the value at a key, and whether there is one.
@@ -425,6 +460,7 @@ func (j *Journal) Close() error {
 	if j.storage != nil {
 		j.syncing.Lock()
 		defer j.syncing.Unlock()
+		j.awaitSync()
 		j.stopTimer()
 		err = errors.Join(err, j.file.Close(), unlock(j.lock))
 	}

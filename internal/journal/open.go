@@ -41,6 +41,7 @@ func Open(path string, o Options) (*Journal, error) {
 		return nil, placed(err)
 	}
 	j := &Journal{storage: &storage{sys: o.sys, path: path, lock: held, sync: o.Sync, progress: o.Progress}}
+	j.synchronized.L = &j.syncing
 	if err := j.open(); err != nil {
 		return nil, errors.Join(placed(err), j.abandon())
 	}
