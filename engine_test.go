@@ -398,9 +398,3 @@ func TestStoredTemplatesAreReadBack(t *testing.T) {
 func TestMemoryStoreKeepsTheContract(t *testing.T) {
 	storetest.Run(t, func(string) (flagstage.Store, error) { return flagstage.NewMemoryStore() }, flagstage.DurabilityVolatile)
 }
-
-func TestFileStoreKeepsTheContract(t *testing.T) {
-	storetest.Run(t, func(path string) (flagstage.Store, error) {
-		return flagstage.OpenStore(path, flagstage.DurabilityNever)
-	}, flagstage.DurabilityNever)
-}

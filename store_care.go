@@ -62,6 +62,9 @@ func (s *FileStore) Stats(ctx context.Context) (StoreStats, error) {
 // [ErrFormat] what is no store. A write that was cut short is no damage: see
 // Cut. progress may be nil.
 func VerifyStore(ctx context.Context, path string, progress Progress) (StoreStats, error) {
+	if err := checkPaths(path); err != nil {
+		return StoreStats{}, fmt.Errorf("verify store: %w", err)
+	}
 	type live struct{ bytes, revision, wake int64 }
 	records := map[string]live{}
 	found, err := journal.Scan(ctx, path, journal.Progress(progress), func(ops []journal.Op) error {
@@ -97,6 +100,9 @@ func VerifyStore(ctx context.Context, path string, progress Progress) (StoreStat
 // exists is refused. A damaged store is refused as [VerifyStore] does, and
 // target is not left behind. progress may be nil.
 func BackupStore(ctx context.Context, path, target string, progress Progress) error {
+	if err := checkPaths(path, target); err != nil {
+		return fmt.Errorf("backup store: %w", err)
+	}
 	if _, err := journal.Backup(ctx, path, target, journal.Progress(progress)); err != nil {
 		return fmt.Errorf("backup store: %w", err)
 	}
@@ -123,6 +129,9 @@ type Lost = journal.Lost
 // before, one that a lost one deleted is back. So look at what was lost before
 // you go on with it. progress may be nil.
 func SalvageStore(ctx context.Context, path, target string, progress Progress) (Salvaged, error) {
+	if err := checkPaths(path, target); err != nil {
+		return Salvaged{}, fmt.Errorf("salvage store: %w", err)
+	}
 	found, err := journal.Salvage(ctx, path, target, journal.Progress(progress))
 	if err != nil {
 		return Salvaged{}, fmt.Errorf("salvage store: %w", err)

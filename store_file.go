@@ -1,9 +1,11 @@
 package flagstage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/flagstage/flagstage/internal/journal"
 	"github.com/flagstage/flagstage/internal/strictjson"
@@ -88,10 +90,7 @@ type FileStore struct {
 // [NewMemoryStore].
 func OpenStore(path string, durability Durability, list ...Option) (*FileStore, error) {
 	sync, err := syncOf(durability)
-	if err == nil && path == "" {
-		err = errNoPath
-	}
-	if err != nil {
+	if err = cmp.Or(err, checkPaths(path)); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	j, err := journal.Open(path, journal.Options{Sync: sync, Progress: journal.Progress(newOptions(list).progress)})
@@ -105,7 +104,13 @@ func OpenStore(path string, durability Durability, list ...Option) (*FileStore, 
 	return &FileStore{s, path}, nil
 }
 
-var errNoPath = fmt.Errorf("%w: the path is empty; name the file of the store", ErrInvalidRequest)
+// checkPaths refuses paths that name nothing.
+func checkPaths(paths ...string) error {
+	if slices.Contains(paths, "") {
+		return fmt.Errorf("%w: the path is empty; name the file of the store", ErrInvalidRequest)
+	}
+	return nil
+}
 
 // syncOf returns how a file keeps a durability.
 func syncOf(d Durability) (journal.Sync, error) {
@@ -157,8 +162,8 @@ func (readOnly) Commit(context.Context, Txn) (int64, error) {
 // so the store may be in use. An empty file is an empty store. Commit returns
 // [ErrReadOnly]. Other errors are those of [OpenStore].
 func ReadStore(ctx context.Context, path string, list ...Option) (Store, error) {
-	if path == "" {
-		return nil, fmt.Errorf("read store: %w", errNoPath)
+	if err := checkPaths(path); err != nil {
+		return nil, fmt.Errorf("read store: %w", err)
 	}
 	j, _, err := journal.Load(ctx, path, journal.Progress(newOptions(list).progress))
 	if err != nil {

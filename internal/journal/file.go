@@ -58,9 +58,6 @@ func (disk) SyncDir(dir string) error {
 // resolve returns the one absolute path of a file, which need not exist, but
 // whose folder must.
 func resolve(path string) (string, error) {
-	if path == "" {
-		return "", fmt.Errorf("%w: the path is empty; name a file", ErrFormat)
-	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
