@@ -140,6 +140,14 @@ func BenchmarkOpenLargeStore(b *testing.B) {
 	})
 }
 
+// BenchmarkDueOrder compares taking the first of a million pending records and
+// putting it back for later with container/heap, which could not replace one in
+// the middle.
+func BenchmarkDueOrder(b *testing.B) {
+	heap, order := flagstage.DueSteps()
+	compare(b, 0.6, heap, order)
+}
+
 // BenchmarkMemoryPerPendingRecord measures the heap that a store takes for each
 // record that waits, the record with its 250 bytes and its place in the order
 // included.

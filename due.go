@@ -3,14 +3,28 @@ package flagstage
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 )
 
 // dueOrder keeps keys in the order of (wake, key), in memory. The zero
-// dueOrder is empty. It is a list of short sorted lists, so that an insertion
-// moves little.
+// dueOrder is empty. It is a sorted list that is cut into groups of parts of
+// entries, so that an insertion moves little, and a search looks at little
+// memory: it goes by the wakes that stand beside each other.
 type dueOrder struct {
-	parts [][]dueEntry // none of them empty
+	groups []dueGroup
+}
+
+// dueGroup is parts in order. It is not empty.
+type dueGroup struct {
+	last  int64 // wake of its last entry
+	parts []duePart
+}
+
+// duePart is entries in order. It is not empty.
+type duePart struct {
+	last    int64 // wake of its last entry
+	entries []dueEntry
 }
 
 type dueEntry struct {
@@ -18,8 +32,12 @@ type dueEntry struct {
 	key  string
 }
 
-// maxPart is how many entries a part holds before it is split.
-const maxPart = 512
+// How many entries a part holds, and how many parts a group, before it is
+// split in two.
+const (
+	maxPart  = 64
+	maxGroup = 512
+)
 
 func compareDue(a, b dueEntry) int {
 	if a.wake != b.wake {
@@ -28,70 +46,120 @@ func compareDue(a, b dueEntry) int {
 	return strings.Compare(a.key, b.key)
 }
 
+func newPart(entries []dueEntry) duePart { return duePart{entries[len(entries)-1].wake, entries} }
+
+func newGroup(parts []duePart) dueGroup { return dueGroup{parts[len(parts)-1].last, parts} }
+
+func (p *duePart) lastKey() string { return p.entries[len(p.entries)-1].key }
+
+func (g *dueGroup) lastKey() string { return g.parts[len(g.parts)-1].lastKey() }
+
 // fill puts entries into an empty order, which keeps the slice.
 func (o *dueOrder) fill(entries []dueEntry) {
 	slices.SortFunc(entries, compareDue)
-	for part := range slices.Chunk(entries, maxPart/2) {
-		o.parts = append(o.parts, part)
+	var parts []duePart
+	for chunk := range slices.Chunk(entries, maxPart/2) {
+		parts = append(parts, newPart(chunk))
+	}
+	for chunk := range slices.Chunk(parts, maxGroup/2) {
+		o.groups = append(o.groups, newGroup(chunk))
 	}
 }
 
-// part returns the index of the part in which an entry is or belongs.
-func (o *dueOrder) part(e dueEntry) int {
-	i, _ := slices.BinarySearchFunc(o.parts, e, func(p []dueEntry, e dueEntry) int { return compareDue(p[len(p)-1], e) })
-	return min(i, len(o.parts)-1)
+// duePlace is where an entry is or belongs.
+type duePlace struct{ group, part, entry int }
+
+// find returns the place of an entry, and whether it is there. The order is not
+// empty.
+func (o *dueOrder) find(e dueEntry) (at duePlace, there bool) {
+	at.group = sort.Search(len(o.groups)-1, func(i int) bool {
+		g := &o.groups[i]
+		return g.last > e.wake || g.last == e.wake && g.lastKey() >= e.key
+	})
+	parts := o.groups[at.group].parts
+	at.part = sort.Search(len(parts)-1, func(i int) bool {
+		p := &parts[i]
+		return p.last > e.wake || p.last == e.wake && p.lastKey() >= e.key
+	})
+	at.entry, there = slices.BinarySearchFunc(parts[at.part].entries, e, compareDue)
+	return at, there
 }
 
 func (o *dueOrder) insert(e dueEntry) {
-	if len(o.parts) == 0 {
-		o.parts = append(o.parts, []dueEntry{e})
+	if len(o.groups) == 0 {
+		o.fill([]dueEntry{e})
 		return
 	}
-	i := o.part(e)
-	at, there := slices.BinarySearchFunc(o.parts[i], e, compareDue)
+	at, there := o.find(e)
 	if there {
 		return
 	}
-	p := slices.Insert(o.parts[i], at, e)
-	o.parts[i] = p
-	if len(p) > maxPart {
-		o.parts[i] = p[: maxPart/2 : maxPart/2]
-		o.parts = slices.Insert(o.parts, i+1, slices.Clone(p[maxPart/2:]))
+	g := &o.groups[at.group]
+	p := &g.parts[at.part]
+	*p = newPart(slices.Insert(p.entries, at.entry, e))
+	if len(p.entries) > maxPart {
+		before, behind := halves(p.entries)
+		*p = newPart(before)
+		g.parts = slices.Insert(g.parts, at.part+1, newPart(behind))
+	}
+	*g = newGroup(g.parts)
+	if len(g.parts) > maxGroup {
+		before, behind := halves(g.parts)
+		*g = newGroup(before)
+		o.groups = slices.Insert(o.groups, at.group+1, newGroup(behind))
 	}
 }
 
+// halves cuts a list in two that share no memory.
+func halves[T any](list []T) (before, behind []T) {
+	half := len(list) / 2
+	behind = slices.Clone(list[half:])
+	clear(list[half:])
+	return list[:half], behind
+}
+
 func (o *dueOrder) remove(e dueEntry) {
-	if len(o.parts) == 0 {
+	if len(o.groups) == 0 {
 		return
 	}
-	i := o.part(e)
-	at, there := slices.BinarySearchFunc(o.parts[i], e, compareDue)
+	at, there := o.find(e)
 	if !there {
 		return
 	}
-	o.parts[i] = slices.Delete(o.parts[i], at, at+1)
-	if len(o.parts[i]) == 0 {
-		o.parts = slices.Delete(o.parts, i, i+1)
+	g := &o.groups[at.group]
+	p := &g.parts[at.part]
+	switch {
+	case len(p.entries) > 1:
+		*p = newPart(slices.Delete(p.entries, at.entry, at.entry+1))
+		*g = newGroup(g.parts)
+	case len(g.parts) > 1:
+		*g = newGroup(slices.Delete(g.parts, at.part, at.part+1))
+	default:
+		o.groups = slices.Delete(o.groups, at.group, at.group+1)
 	}
 }
 
 // page returns up to most entries behind after, none of which wakes after
 // until.
 func (o *dueOrder) page(after dueEntry, until int64, most int) (page []dueEntry) {
-	if len(o.parts) == 0 {
+	if len(o.groups) == 0 {
 		return nil
 	}
-	for i := o.part(after); i < len(o.parts); i++ {
-		at, there := slices.BinarySearchFunc(o.parts[i], after, compareDue)
-		if there {
-			at++
-		}
-		for _, e := range o.parts[i][at:] {
-			if e.wake > until || len(page) == most {
-				return page
+	at, there := o.find(after)
+	if there {
+		at.entry++
+	}
+	for _, g := range o.groups[at.group:] {
+		for _, p := range g.parts[at.part:] {
+			for _, e := range p.entries[at.entry:] {
+				if e.wake > until || len(page) == most {
+					return page
+				}
+				page = append(page, e)
 			}
-			page = append(page, e)
+			at.entry = 0
 		}
+		at.part = 0
 	}
 	return page
 }
