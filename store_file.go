@@ -82,7 +82,8 @@ type FileStore struct {
 // alone. An empty file becomes a store. A write that was cut short by the end
 // of the process or the power is cut off: [FileStore.Recovery] tells. A file
 // that has more than 1 MiB and four times what it needs is compacted, here and
-// by Close, and at no other time by itself. Files are kept safe on Linux and
+// by Close, and at no other time by itself; if that fails the store is as it
+// was, and Close returns the error. Files are kept safe on Linux and
 // macOS; elsewhere the error wraps [errors.ErrUnsupported].
 //
 // The error wraps [ErrInvalidRequest] if the path is empty, or the durability

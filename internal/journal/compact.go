@@ -33,15 +33,12 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
-func (j *Journal) compactIfBloated() error {
+func (j *Journal) compactIfBloated() (done bool, err error) {
 	if j.end < bloatedSize || j.end < bloatedTimes*(EmptySize()+j.live) {
-		return nil
+		return false, nil
 	}
-	err := j.replace(j.progress)
-	if err == nil {
-		j.recovery.Compacted = true
-	}
-	return err
+	err = j.replace(j.progress)
+	return err == nil, err
 }
 
 // Compact rewrites the file with only the records that there are. Nobody may
@@ -72,7 +69,11 @@ func (j *Journal) replace(progress Progress) error {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	j.awaitSync()
-	if err := j.sys.Rename(temporary, j.path); err != nil {
+	err = j.samePlace()
+	if err == nil {
+		err = j.sys.Rename(temporary, j.path)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("compact: %w; the store is as it was", err), next.Close(), j.sys.Remove(temporary))
 	}
 	// From here on the old file is gone: what fails now ends the use of the

@@ -91,6 +91,20 @@ func TestRestOfACompactionIsCleanedUp(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
+func TestFileOfAnotherIsNotReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j, err := Open(path, Options{})
+	require.NoError(t, err)
+	commit(t, j, Op{Key: "a"})
+	require.NoError(t, os.Rename(path, path+".moved"))
+	write(t, path, []byte("mine"))
+	require.ErrorContains(t, j.Compact(nil), "moved or written by another program")
+	require.Equal(t, "mine", string(read(t, path)))
+	commit(t, j, Op{Key: "b"})
+	require.NoError(t, j.Close())
+	require.Len(t, content(t, open(t, path+".moved", Options{})), 2)
+}
+
 // TestCopyOfAllRecordsIsWholeOrRefused truncates and changes a file that was
 // just compacted: it got its name when all of it was on the disk, so nothing in
 // it was cut short.

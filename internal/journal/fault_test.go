@@ -178,7 +178,11 @@ func TestIntervalSyncsWithinASecond(t *testing.T) {
 		time.Sleep(interval / 2)
 		synctest.Wait()
 		require.Equal(t, last, j.synced.Load())
+
 		last = commit(t, j, Op{Key: "c"})
+		j.synced.Store(last) // by a sync that was under way
+		time.Sleep(interval)
+		last = commit(t, j, Op{Key: "d"})
 		time.Sleep(interval)
 		synctest.Wait()
 		require.Equal(t, last, j.synced.Load())

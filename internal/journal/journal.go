@@ -346,9 +346,15 @@ func (j *Journal) Flush(number int64) error {
 func (j *Journal) syncSoon(number int64) {
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
-	if j.timer == nil && j.synced.Load() < number {
-		j.timer = time.AfterFunc(interval, func() { _ = j.syncTo(j.sequence.Load()) })
+	if j.timer != nil || j.synced.Load() >= number {
+		return
 	}
+	j.timer = time.AfterFunc(interval, func() {
+		j.syncing.Lock()
+		j.timer = nil // also if a sync under way has brought all to the disk
+		j.syncing.Unlock()
+		_ = j.syncTo(j.sequence.Load())
+	})
 }
 
 // syncTo brings what was written to the disk, if the group of a number is not
@@ -472,7 +478,7 @@ func (j *Journal) finish() error {
 	if j.storage == nil || j.failed.Load() != nil {
 		return nil
 	}
-	err := j.compactIfBloated()
+	_, err := j.compactIfBloated()
 	if j.failed.Load() != nil || j.clean {
 		return err
 	}

@@ -104,7 +104,7 @@ func (j *Journal) open() error {
 	if err := j.measure(); err != nil {
 		return err
 	}
-	j.recovery.CompactionError = j.compactIfBloated()
+	j.recovery.Compacted, j.recovery.CompactionError = j.compactIfBloated()
 	return j.usable()
 }
 
@@ -212,8 +212,8 @@ func (j *Journal) writeAgain(from, to int64) error {
 	return errors.Join(err, failed)
 }
 
-// samePlace reports an error if the database has not opened the file that the
-// journal has: somebody moved it.
+// samePlace returns an error if the file at the path is not the one that the
+// journal has open: somebody moved it, or wrote to it without the lock.
 func (j *Journal) samePlace() error {
 	is, err := os.Lstat(j.path)
 	if err != nil {
@@ -224,7 +224,7 @@ func (j *Journal) samePlace() error {
 		return err
 	}
 	if !os.SameFile(is, has) || has.Size() != j.end {
-		return fmt.Errorf("%s was changed by another program while it was opened", j.path)
+		return fmt.Errorf("%s was moved or written by another program", j.path)
 	}
 	return nil
 }
