@@ -24,6 +24,9 @@ type options struct {
 }
 
 func newOptions(list []Option) options {
+	if len(list) == 0 {
+		return options{}
+	}
 	var o options
 	for _, option := range list {
 		if option != nil {

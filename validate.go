@@ -201,8 +201,11 @@ func (j *judge) key(below, key string) {
 	}
 }
 
-// text judges a text that is free.
+// text judges a text that is free. A document cannot hold a bad one.
 func (j *judge) text(below, text string) {
+	if j.read {
+		return
+	}
 	if code, defect := strictjson.TextDefect(text); defect != "" {
 		j.errorf(below, flags.Code(code), "%s", defect)
 	}

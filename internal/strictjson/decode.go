@@ -98,7 +98,7 @@ type Decoder struct {
 	rewrite bool // text was read that differs from its canonical form
 	deepest int  // the greatest depth reached
 
-	firstFrames [8]frame   // what frames is made of at first: most documents
+	firstFrames [11]frame  // what frames is made of at first: most documents
 	firstNames  [24]string // need no more, and nothing else is allocated
 }
 
@@ -334,17 +334,10 @@ func (d *Decoder) here() byte {
 }
 
 func (d *Decoder) space() byte {
-	text, i := d.text, d.pos
-	for i < len(text) && isSpace(text[i]) {
-		i++
-	}
-	if i > d.pos {
+	if i := afterSpace(d.text, d.pos); i > d.pos {
 		d.pos, d.rewrite = i, true
 	}
-	if i == len(text) {
-		return 0
-	}
-	return text[i]
+	return d.here()
 }
 
 // Kind returns the kind of the value that comes next, judged by its first
@@ -362,7 +355,11 @@ var kinds = [256]Kind{
 // want reports whether the next value is of kind k. If not, it says so and
 // passes over the value.
 func (d *Decoder) want(k Kind) bool {
-	got := d.Kind()
+	c := d.here()
+	if c <= ' ' {
+		c = d.space()
+	}
+	got := kindOf(c)
 	switch {
 	case d.err != nil:
 		return false

@@ -350,9 +350,13 @@ func valueAfter(text string, pos int) (string, Kind) {
 	return s, String
 }
 
+// afterSpace returns where the space ends that begins at pos. Most of it is a
+// single blank, or a line break and an indentation of many.
 func afterSpace(text string, pos int) int {
 	for pos < len(text) && isSpace(text[pos]) {
-		pos++
+		if pos++; pos+8 <= len(text) && text[pos] == ' ' {
+			pos += bits.TrailingZeros64(load(text[pos:pos+8])^eachSpace) / 8
+		}
 	}
 	return pos
 }
