@@ -16,8 +16,9 @@ import (
 // overwrites unseen.
 //
 // Each call first asks the context, then whether the engine is closed, then who
-// acts, then the guard, before anything is read or revealed. A call that
-// returns an error has changed nothing, unless that wraps [ErrUnknownOutcome].
+// acts, then the guard, before anything is read or revealed; see [Guard] for
+// when that is asked again. A call that returns an error has changed nothing,
+// unless that wraps [ErrUnknownOutcome].
 //
 // Make an engine with [NewMemory], [Open] or [New]; the zero Engine is closed.
 type Engine struct {
@@ -167,7 +168,7 @@ type Request struct {
 //
 //   - [Engine.CreateTemplate], [Engine.Template], [Engine.ReplaceTemplate] and
 //     [Engine.DeleteTemplate] ask once, with the key.
-//   - [Engine.Templates] asks once, without a key.
+//   - [Engine.Templates] asks once, without a key: who may list sees all.
 //   - [Engine.CreateTemplateJSON] and [Engine.ImportTemplate] ask without a
 //     key before they read the document. When it names a proper key they ask
 //     again, with that, before they tell what is wrong with the document and

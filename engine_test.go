@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -310,41 +311,109 @@ func TestEngineIsSilentUnlessGivenALogger(t *testing.T) {
 // returned an error has not, unless its outcome is unknown.
 func TestWhateverFailsNothingIsHalfDone(t *testing.T) {
 	ctx := context.Background()
-	storetest.Sweep(t, func(t *testing.T, plan storetest.Plan) bool {
-		inner := storetest.NewModel()
-		store := storetest.Faulty(inner, plan)
-		e, err := flagstage.New(store, fixed()...)
-		require.NoError(t, err)
-		witness, err := flagstage.New(inner)
-		require.NoError(t, err)
-		read := func() string { // the name of the template, "" if there is none
-			store.Restart()
-			got, err := witness.Template(ctx, alice, "k")
-			if err != nil {
-				require.ErrorIs(t, err, flagstage.ErrNotFound)
+	for name, begin := range map[string]func(e *flagstage.Engine) (flagstage.StoredTemplate, error){
+		"create": func(e *flagstage.Engine) (flagstage.StoredTemplate, error) {
+			return e.CreateTemplate(ctx, alice, named("k", "one"))
+		},
+		"create document": func(e *flagstage.Engine) (flagstage.StoredTemplate, error) {
+			return e.CreateTemplateJSON(ctx, alice, []byte(strings.Replace(request(`[{}]`), `{`, `{"name":"one",`, 1)))
+		},
+		"import": func(e *flagstage.Engine) (flagstage.StoredTemplate, error) {
+			return e.ImportTemplate(ctx, alice, []byte(`{"_key":"k","name":"one","stages":[{}]}`), origin)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Sweep(t, func(t *testing.T, plan storetest.Plan) bool {
+				inner := storetest.NewModel()
+				store := storetest.Faulty(inner, plan)
+				e, witness := engineOn(t, store), engineOn(t, inner)
+				read := func() string { // the name of the template, "" if there is none
+					store.Restart()
+					got, err := witness.Template(ctx, alice, "k")
+					if err != nil {
+						require.ErrorIs(t, err, flagstage.ErrNotFound)
+					}
+					return got.Name()
+				}
+				step := func(err error, before, after string) {
+					is := read()
+					switch {
+					case err == nil:
+						require.Equal(t, after, is)
+					case errors.Is(err, flagstage.ErrUnknownOutcome) || errors.Is(err, storetest.ErrCrashed):
+						require.Contains(t, []string{before, after}, is)
+					default:
+						require.Equal(t, before, is)
+					}
+				}
+				created, err := begin(e)
+				step(err, "", "one")
+				before := read()
+				_, err = e.ReplaceTemplate(ctx, alice, named("k", "two"), created.Revision)
+				step(err, before, "two")
+				before = read()
+				step(e.DeleteTemplate(ctx, alice, "k", 0), before, "")
+				return store.Fired()
+			})
+		})
+	}
+}
+
+// TestRacingCallsAddUp lets two engines race on one store. Each template that
+// was created is deleted once or still there, each replacement found what it
+// replaced, and every call failed for a reason there can be.
+func TestRacingCallsAddUp(t *testing.T) {
+	ctx := t.Context()
+	store := memoryStore(t)
+	engines := []*flagstage.Engine{engineOn(t, store), engineOn(t, store)}
+	var created, deleted atomic.Int64
+	var replaced sync.Map // of revisions
+	var wait sync.WaitGroup
+	for i := range 8 {
+		e := engines[i%2]
+		reject := func(err error, reasons ...error) {
+			if err != nil && !slices.ContainsFunc(reasons, func(reason error) bool { return errors.Is(err, reason) }) {
+				t.Errorf("%v is no answer here", err)
 			}
-			return got.Name()
 		}
-		step := func(err error, before, after string) {
-			is := read()
-			switch {
-			case err == nil:
-				require.Equal(t, after, is)
-			case errors.Is(err, flagstage.ErrUnknownOutcome) || errors.Is(err, storetest.ErrCrashed):
-				require.Contains(t, []string{before, after}, is)
-			default:
-				require.Equal(t, before, is)
+		wait.Go(func() {
+			for n := range 100 {
+				switch (i + n) % 4 {
+				case 0:
+					_, err := e.CreateTemplate(ctx, alice, named("k", ""))
+					reject(err, flagstage.ErrExists)
+					if err == nil {
+						created.Add(1)
+					}
+				case 1, 2:
+					got, err := e.Template(ctx, alice, "k")
+					reject(err, flagstage.ErrNotFound)
+					if err != nil {
+						continue
+					}
+					_, err = e.ReplaceTemplate(ctx, alice, named("k", fmt.Sprint(n)), got.Revision)
+					reject(err, flagstage.ErrNotFound, flagstage.ErrConflict)
+					if err != nil {
+						continue
+					}
+					if _, twice := replaced.LoadOrStore(got.Revision, true); twice {
+						t.Errorf("revision %d was replaced twice", got.Revision)
+					}
+				case 3:
+					err := e.DeleteTemplate(ctx, alice, "k", 0)
+					reject(err, flagstage.ErrNotFound)
+					if err == nil {
+						deleted.Add(1)
+					}
+				}
 			}
-		}
-		created, err := e.CreateTemplate(ctx, alice, named("k", "one"))
-		step(err, "", "one")
-		before := read()
-		_, err = e.ReplaceTemplate(ctx, alice, named("k", "two"), created.Revision)
-		step(err, before, "two")
-		before = read()
-		step(e.DeleteTemplate(ctx, alice, "k", 0), before, "")
-		return store.Fired()
-	})
+		})
+	}
+	wait.Wait()
+	list, err := engines[0].Templates(ctx, alice, flagstage.TemplateQuery{})
+	require.NoError(t, err)
+	require.EqualValues(t, created.Load(), deleted.Load()+int64(len(list.Items)))
+	require.Positive(t, created.Load())
 }
 
 func TestOfManyWritersOneWins(t *testing.T) {

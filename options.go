@@ -50,7 +50,9 @@ func (o *options) validate() error {
 // WithHostKinds lets instructions of the given kinds pass that this module
 // does not define. They are carried as they are, with the spelling and order
 // of their members; the host that applies them knows what they mean. A
-// documented kind cannot be given. It concerns reading, importing and engines.
+// documented kind cannot be given. It concerns reading and importing, and
+// engines, which refuse to write templates with other kinds, also of Go values.
+// They read what is stored whatever kinds it has.
 func WithHostKinds(kinds ...string) Option {
 	return func(o *options) { o.reading.HostKinds = append(o.reading.HostKinds, kinds...) }
 }
