@@ -613,3 +613,22 @@ func TestSearchFindsEveryPartInEveryCase(t *testing.T) {
 		require.Len(t, list.Items, 1, "%q in %q", string(part), string(name))
 	})
 }
+
+func TestLimitOfStagesHoldsForDocuments(t *testing.T) {
+	ctx := t.Context()
+	e := memory(t, flagstage.WithLimits(flagstage.Limits{Stages: 2}))
+	for _, stages := range []string{`[{},{}]`, `[{},{},{}]`} {
+		_, created := e.CreateTemplateJSON(ctx, alice, []byte(request(stages)))
+		_, imported := e.ImportTemplate(ctx, alice, []byte(`{"_key":"other","stages":`+stages+`}`), origin)
+		for _, err := range []error{created, imported} {
+			if stages == `[{},{}]` {
+				require.NoError(t, err)
+				continue
+			}
+			var wrong *flagstage.ProblemsError
+			require.ErrorAs(t, err, &wrong)
+			require.Equal(t, []string{"/stages too_large"}, found(wrong.Problems))
+			require.ErrorContains(t, err, "at most 2")
+		}
+	}
+}

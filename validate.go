@@ -94,7 +94,7 @@ func (j *judge) request(in *TemplateInput, c *Creation) {
 	j.key("/key", in.Key)
 	j.input(in)
 	if c != nil && in.WorkflowID != "" && in.Stages == nil {
-		j.errorf("/workflowId", flags.CodeNotFound, "there is no such workflow; without an engine there are none")
+		j.errorf("/workflowId", flags.CodeNotFound, "there is no such workflow")
 	}
 }
 
