@@ -131,7 +131,7 @@ func TestCopyOfAllRecordsIsWholeOrRefused(t *testing.T) {
 		changed := bytes.Clone(text)
 		for change := 1; change < 256; change++ {
 			changed[at] = text[at] ^ byte(change)
-			if _, _, err := replay(changed); !errors.As(err, &corrupt) && !errors.Is(err, ErrFormat) {
+			if _, err := scan(bytes.NewReader(changed), int64(len(changed)), "db", nil, nil); !errors.As(err, &corrupt) && !errors.Is(err, ErrFormat) {
 				t.Fatalf("byte %d changed to %q: %v", at, changed[at], err)
 			}
 		}
