@@ -1,3 +1,5 @@
+//go:build unix
+
 package flagstage_test
 
 import (
@@ -121,7 +123,7 @@ func BenchmarkOpenLargeStore(b *testing.B) {
 	require.NoError(b, db.Close())
 	db = nil
 	runtime.GC()
-	compare(b, 2.5, func() {
+	compareWall(b, 2.5, func() {
 		db, err := buntdb.Open(plain)
 		if err == nil {
 			err = db.Close()

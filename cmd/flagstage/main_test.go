@@ -153,7 +153,7 @@ func TestCreatePrintsTheTemplate(t *testing.T) {
 		require.Equal(t, "progressive-rollout", template.Key)
 		require.Equal(t, "alice", template.Owner)
 		require.Equal(t, "alice", template.Maintainer)
-		require.EqualValues(t, 1772442000000, template.Created)
+		require.Equal(t, int64(1772442000000), template.Created)
 		require.Len(t, template.Stages, 5)
 
 		again := run(r.stdout, "validate", "-")

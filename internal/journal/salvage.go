@@ -181,7 +181,7 @@ func findSalt(text []byte) (s salt, ok bool) {
 	if len(near) < headerSize {
 		return s, false
 	}
-	written := bytes.Clone(near[len(headerBegin):][:2*len(s)])
+	written := bytes.Clone(near[len(headerBegin)+1:][:2*len(s)])
 	try := func() bool {
 		if _, err := hex.Decode(s[:], written); err != nil {
 			return false
