@@ -1,0 +1,120 @@
+// Command faults shows what stores do when things go wrong, and compares
+// flagstage with other stores: files cut short or changed, failing calls of
+// the system, second openers.
+//
+//	faults [-quick] [-seed N] [-dir DIR]
+//
+// All that it prints was counted in the run that prints it. It runs on Linux,
+// and needs strace for failing calls.
+//
+// The commands examine and script are parts of the
+// others: what runs in a process of its own.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// The exit statuses. A panic has another one, 2.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 3
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// options are the flags of all commands.
+type options struct {
+	seed   uint64
+	quick  bool
+	dir    string
+	path   string
+	target string
+}
+
+// define defines the flags that a command has.
+func (o *options) define(set *flag.FlagSet, names string) {
+	for _, name := range strings.Fields(names) {
+		switch name {
+		case "seed":
+			set.Uint64Var(&o.seed, name, 1, "the `number` that all chance comes from")
+		case "quick":
+			set.BoolVar(&o.quick, name, false, "samples only, in less than a minute")
+		case "dir":
+			set.StringVar(&o.dir, name, "", "a `directory` for the files; in memory, if possible, unless it is given")
+		case "path":
+			set.StringVar(&o.path, name, "", "the store's `file`")
+		case "target":
+			set.StringVar(&o.target, name, "flagstage", "the kind of `store`")
+		}
+	}
+}
+
+// command is what can be asked for: its flags, how many other arguments it
+// takes, and what it does.
+type command struct {
+	flags     string
+	arguments int
+	do        func(o options, arguments []string, in io.Reader, out io.Writer) error
+}
+
+var commands = map[string]command{
+	"compare": {"seed quick dir", 0, compare},
+	"examine": {"", 2, examine},
+	"script":  {"target path", 0, script},
+}
+
+// isCommand reports whether an argument is the name of a command.
+func isCommand(argument string) bool {
+	_, ok := commands[argument]
+	return ok
+}
+
+func run(arguments []string, in io.Reader, out, complaints io.Writer) int {
+	if runtime.GOOS != "linux" {
+		fmt.Fprintln(complaints, "faults: this runs on Linux only")
+		return exitFailed
+	}
+	name := "compare"
+	if len(arguments) > 0 && isCommand(arguments[0]) {
+		name, arguments = arguments[0], arguments[1:]
+	}
+	var o options
+	set := flag.NewFlagSet("faults "+name, flag.ContinueOnError)
+	set.SetOutput(complaints)
+	o.define(set, commands[name].flags)
+	switch err := set.Parse(arguments); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return exitUsage
+	case set.NArg() != commands[name].arguments:
+		fmt.Fprintf(complaints, "faults %s: %d arguments were given, not %d\n", name, set.NArg(), commands[name].arguments)
+		return exitUsage
+	}
+	if err := commands[name].do(o, set.Args(), in, out); err != nil {
+		fmt.Fprintln(complaints, "faults:", err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// scratch makes a directory for files, and a function that removes it.
+func (o options) scratch() (dir string, remove func(), err error) {
+	parent := o.dir
+	if parent == "" {
+		parent = "/dev/shm" // most systems have a file system in memory there
+		if info, err := os.Stat(parent); err != nil || !info.IsDir() {
+			parent = os.TempDir()
+		}
+	}
+	dir, err = os.MkdirTemp(parent, "faults-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
