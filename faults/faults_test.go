@@ -102,3 +102,12 @@ func TestSecondOpenerThatWaitsIsSeen(t *testing.T) {
 	require.NoError(t, count.openTwice(bboltTarget, scratch(t), true))
 	require.Equal(t, openers{tried: 1, waited: 1, reopened: reopened{acknowledged: 1 + 2*openerCommits}}, count)
 }
+
+func TestKilledProcessLosesNothing(t *testing.T) {
+	count, err := killRounds(1, 20, scratch(t))
+	require.NoError(t, err)
+	require.Equal(t, 20, count.tried)
+	require.NotZero(t, count.acknowledged)
+	require.NotZero(t, count.compacted)
+	require.Equal(t, counts{acknowledged: count.acknowledged}, count.counts)
+}

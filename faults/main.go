@@ -1,13 +1,14 @@
 // Command faults shows what stores do when things go wrong, and compares
 // flagstage with other stores: files cut short or changed, failing calls of
-// the system, second openers.
+// the system, killed processes.
 //
 //	faults [-quick] [-seed N] [-dir DIR]
+//	faults kill [-rounds N] [-seed N] [-dir DIR]
 //
 // All that it prints was counted in the run that prints it. It runs on Linux,
 // and needs strace for failing calls.
 //
-// The commands examine and script are parts of the
+// The commands examine, script and writers are parts of the
 // others: what runs in a process of its own.
 package main
 
@@ -32,11 +33,14 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // options are the flags of all commands.
 type options struct {
-	seed   uint64
-	quick  bool
-	dir    string
-	path   string
-	target string
+	seed    uint64
+	quick   bool
+	dir     string
+	rounds  int
+	path    string
+	target  string
+	writers int
+	compact bool
 }
 
 // define defines the flags that a command has.
@@ -49,10 +53,16 @@ func (o *options) define(set *flag.FlagSet, names string) {
 			set.BoolVar(&o.quick, name, false, "samples only, in less than a minute")
 		case "dir":
 			set.StringVar(&o.dir, name, "", "a `directory` for the files; in memory, if possible, unless it is given")
+		case "rounds":
+			set.IntVar(&o.rounds, name, 200, "`how many` processes are killed")
 		case "path":
 			set.StringVar(&o.path, name, "", "the store's `file`")
 		case "target":
 			set.StringVar(&o.target, name, "flagstage", "the kind of `store`")
+		case "writers":
+			set.IntVar(&o.writers, name, 4, "`how many` write at once")
+		case "compact":
+			set.BoolVar(&o.compact, name, true, "compact the file sometimes")
 		}
 	}
 }
@@ -67,8 +77,10 @@ type command struct {
 
 var commands = map[string]command{
 	"compare": {"seed quick dir", 0, compare},
+	"kill":    {"seed rounds dir", 0, kill},
 	"examine": {"", 2, examine},
 	"script":  {"target path", 0, script},
+	"writers": {"path seed writers compact", 0, writers},
 }
 
 // isCommand reports whether an argument is the name of a command.

@@ -23,10 +23,12 @@ func TestCommandLine(t *testing.T) {
 		status                     int
 	}{
 		{"unknown command", "lose", "faults compare: 1 arguments were given, not 0", exitUsage},
-		{"unknown flag", "compare -harder", "-harder", exitUsage},
+		{"unknown flag", "kill -harder", "-harder", exitUsage},
 		{"flag of another command", "examine -seed 1", "-seed", exitUsage},
 		{"unknown store", "script -target paper", `there is no store "paper"`, exitFailed},
-		{"missing directory", "compare -dir /no/such", "/no/such", exitFailed},
+		{"missing directory", "kill -dir /no/such", "/no/such", exitFailed},
+		{"no rounds", "kill -rounds 0", "0 processes cannot be killed", exitFailed},
+		{"no writers", "writers -writers -1", "-1 writers cannot write", exitFailed},
 		{"number", "examine one 2", `"one"`, exitFailed},
 		{"help", "-help", "-quick", exitDone},
 	} {
