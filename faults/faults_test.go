@@ -111,3 +111,20 @@ func TestKilledProcessLosesNothing(t *testing.T) {
 	require.NotZero(t, count.compacted)
 	require.Equal(t, counts{acknowledged: count.acknowledged}, count.counts)
 }
+
+func TestFailingCallLosesNothing(t *testing.T) {
+	fired := map[string]int{}
+	for _, call := range sweptCalls {
+		for _, errno := range []string{"EIO", "ENOSPC"} {
+			t.Run(call+" "+errno, func(t *testing.T) {
+				count, err := sweep(call, errno, false, scratch(t))
+				require.NoError(t, err)
+				require.Zero(t, count.died+count.lost+count.torn+count.doesNotOpen, "%+v", count)
+				fired[call] += count.fired
+			})
+		}
+	}
+	for _, call := range []string{"pwrite64", "fsync", "openat", "renameat", "ftruncate"} {
+		require.NotZero(t, fired[call], "no %s of the store was made to fail", call)
+	}
+}

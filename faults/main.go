@@ -4,6 +4,7 @@
 //
 //	faults [-quick] [-seed N] [-dir DIR]
 //	faults kill [-rounds N] [-seed N] [-dir DIR]
+//	faults syscalls [-quick] [-dir DIR]
 //
 // All that it prints was counted in the run that prints it. It runs on Linux,
 // and needs strace for failing calls.
@@ -76,11 +77,12 @@ type command struct {
 }
 
 var commands = map[string]command{
-	"compare": {"seed quick dir", 0, compare},
-	"kill":    {"seed rounds dir", 0, kill},
-	"examine": {"", 2, examine},
-	"script":  {"target path", 0, script},
-	"writers": {"path seed writers compact", 0, writers},
+	"compare":  {"seed quick dir", 0, compare},
+	"kill":     {"seed rounds dir", 0, kill},
+	"syscalls": {"quick dir", 0, syscalls},
+	"examine":  {"", 2, examine},
+	"script":   {"target path", 0, script},
+	"writers":  {"path seed writers compact", 0, writers},
 }
 
 // isCommand reports whether an argument is the name of a command.

@@ -24,7 +24,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"unknown command", "lose", "faults compare: 1 arguments were given, not 0", exitUsage},
 		{"unknown flag", "kill -harder", "-harder", exitUsage},
-		{"flag of another command", "examine -seed 1", "-seed", exitUsage},
+		{"flag of another command", "syscalls -rounds 1", "-rounds", exitUsage},
 		{"unknown store", "script -target paper", `there is no store "paper"`, exitFailed},
 		{"missing directory", "kill -dir /no/such", "/no/such", exitFailed},
 		{"no rounds", "kill -rounds 0", "0 processes cannot be killed", exitFailed},

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -133,4 +134,26 @@ func try(f fault, t target, path, dir string, script []string) (tried trial, err
 		return tried, fmt.Errorf("only %d of %d steps were done", len(tried.steps), len(script))
 	}
 	return tried, nil
+}
+
+// pathsIn returns the paths in or at a directory that a script has to do with.
+func pathsIn(dir string, t target, path string, script []string) ([]string, error) {
+	never := fault{call: "openat,renameat,renameat2,unlinkat", err: "EIO", n: 1 << 15}
+	tried, err := try(never, t, path, dir, script)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range tried.steps {
+		if s.err != nil {
+			return nil, fmt.Errorf("without a fault, %s: %w", s.name, s.err)
+		}
+	}
+	paths := []string{filepath.Dir(path)}
+	for _, match := range quoted.FindAllStringSubmatch(tried.log, -1) {
+		if strings.HasPrefix(match[1], filepath.Dir(path)+"/") {
+			paths = append(paths, match[1])
+		}
+	}
+	slices.Sort(paths)
+	return slices.Compact(paths), nil
 }

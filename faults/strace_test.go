@@ -1,6 +1,9 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,4 +56,16 @@ func TestMissingStraceIsNamed(t *testing.T) {
 	t.Setenv("PATH", "")
 	_, err := failSyncs(flagstageTarget, t.TempDir())
 	require.ErrorContains(t, err, "apt-get install strace")
+}
+
+func TestPathsOfScriptAreFound(t *testing.T) {
+	dir := scratch(t)
+	place := filepath.Join(dir, "store")
+	require.NoError(t, os.Mkdir(place, 0o700))
+	paths, err := pathsIn(dir, flagstageTarget, filepath.Join(place, "a.db"), sweepScript)
+	require.NoError(t, err)
+	for _, want := range []string{place, filepath.Join(place, "a.db"), filepath.Join(place, "a.db.lock"), filepath.Join(place, "a.db.compact")} {
+		require.Contains(t, paths, want)
+	}
+	require.False(t, slices.Contains(paths, dir))
 }
