@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/flagstage/flagstage"
@@ -169,4 +172,34 @@ func slotIsWhole(records map[string]flagstage.Record, writer, slot int, there la
 		}
 	}
 	return whole, found
+}
+
+// verify is the part that opens a store and holds it against the log of its
+// writers, to which it adds what it saw. It prints what was counted since the
+// log was begun.
+func verify(o options, _ []string, _ io.Reader, out io.Writer) error {
+	log, err := os.OpenFile(o.log, os.O_RDWR|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	a := newAudit()
+	for scanner := bufio.NewScanner(log); scanner.Scan(); {
+		if err := a.note(scanner.Text()); err != nil {
+			return err
+		}
+	}
+	store, err := flagstage.OpenStore(o.path, flagstage.DurabilityAlways)
+	if err != nil {
+		return err
+	}
+	lines, err := a.check(store, o.writers)
+	if err := errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	if _, err := log.WriteString(strings.Join(lines, "\n") + "\n"); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, a.acknowledged, a.compacted, a.lost, a.torn, a.disordered)
+	return err
 }

@@ -1,15 +1,16 @@
 // Command faults shows what stores do when things go wrong, and compares
 // flagstage with other stores: files cut short or changed, failing calls of
-// the system, killed processes.
+// the system, killed processes, power cuts.
 //
 //	faults [-quick] [-seed N] [-dir DIR]
 //	faults kill [-rounds N] [-seed N] [-dir DIR]
 //	faults syscalls [-quick] [-dir DIR]
+//	./powercut.sh [CYCLES]
 //
 // All that it prints was counted in the run that prints it. It runs on Linux,
-// and needs strace for failing calls.
+// and needs strace for failing calls, and root for power cuts.
 //
-// The commands examine, script and writers are parts of the
+// The commands examine, script, writers, verify and shutdown are parts of the
 // others: what runs in a process of its own.
 package main
 
@@ -21,6 +22,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/flagstage/flagstage"
 )
 
 // The exit statuses. A panic has another one, 2.
@@ -34,14 +37,16 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // options are the flags of all commands.
 type options struct {
-	seed    uint64
-	quick   bool
-	dir     string
-	rounds  int
-	path    string
-	target  string
-	writers int
-	compact bool
+	seed       uint64
+	quick      bool
+	dir        string
+	rounds     int
+	path       string
+	target     string
+	log        string
+	writers    int
+	durability string
+	compact    bool
 }
 
 // define defines the flags that a command has.
@@ -60,8 +65,12 @@ func (o *options) define(set *flag.FlagSet, names string) {
 			set.StringVar(&o.path, name, "", "the store's `file`")
 		case "target":
 			set.StringVar(&o.target, name, "flagstage", "the kind of `store`")
+		case "log":
+			set.StringVar(&o.log, name, "", "the `file` with what writers printed")
 		case "writers":
 			set.IntVar(&o.writers, name, 4, "`how many` write at once")
+		case "durability":
+			set.StringVar(&o.durability, name, string(flagstage.DurabilityAlways), "the store's `durability`")
 		case "compact":
 			set.BoolVar(&o.compact, name, true, "compact the file sometimes")
 		}
@@ -82,7 +91,9 @@ var commands = map[string]command{
 	"syscalls": {"quick dir", 0, syscalls},
 	"examine":  {"", 2, examine},
 	"script":   {"target path", 0, script},
-	"writers":  {"path seed writers compact", 0, writers},
+	"writers":  {"path seed writers durability compact", 0, writers},
+	"verify":   {"path log writers", 0, verify},
+	"shutdown": {"", 2, shutdown},
 }
 
 // isCommand reports whether an argument is the name of a command.

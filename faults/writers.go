@@ -87,7 +87,7 @@ func writers(o options, _ []string, _ io.Reader, out io.Writer) error {
 	if o.writers < 1 {
 		return fmt.Errorf("%d writers cannot write; give -writers 1 or more", o.writers)
 	}
-	store, err := flagstage.OpenStore(o.path, flagstage.DurabilityAlways)
+	store, err := flagstage.OpenStore(o.path, flagstage.Durability(o.durability))
 	if err != nil {
 		return err
 	}
