@@ -17,7 +17,7 @@ type scale struct {
 }
 
 var (
-	fullScale  = scale{all: 2 << 20, cuts: 5_000, changes: 50_000, rounds: 20}
+	fullScale  = scale{all: 2 << 20, cuts: 5_000, changes: 50_000, rounds: 5}
 	quickScale = scale{all: 0, cuts: 1_000, changes: 3_000, rounds: 2}
 )
 

@@ -27,7 +27,7 @@ const openerCommits = 10
 
 // patience is how long the second opener may take to open before it is taken
 // to wait. Whether it does is seen when the first one has closed.
-const patience = time.Second
+const patience = 3 * time.Second
 
 // openTwice lets two open a store at once, in this process or in another.
 func (c *openers) openTwice(t target, dir string, process bool) (err error) {

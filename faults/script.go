@@ -14,6 +14,7 @@ import (
 
 // session does what it is told with one store, step by step:
 //
+//	wait         for the next step
 //	open, close
 //	commit N     the transaction of this number
 //	compact      if the store can
@@ -41,7 +42,10 @@ func scriptWrites(n int) []write {
 
 func (s *session) do(step string) (answer string, err error) {
 	verb, rest, _ := strings.Cut(step, " ")
-	if verb == "open" {
+	switch verb {
+	case "wait":
+		return "", nil
+	case "open":
 		s.store, err = s.target.open(s.path)
 		return "", err
 	}
@@ -220,6 +224,7 @@ type remote struct {
 	stop  func()
 }
 
+// newRemote starts a process and waits until it takes steps.
 func newRemote(t target, path string) (*remote, error) {
 	in, steps := io.Pipe()
 	c, err := startChild(in, scriptArguments(t, path)...)
@@ -227,7 +232,11 @@ func newRemote(t target, path string) (*remote, error) {
 		return nil, err
 	}
 	next, stop := iter.Pull(c.lines())
-	return &remote{c, steps, next, stop}, nil
+	r := &remote{c, steps, next, stop}
+	if _, err := r.do("wait"); err != nil {
+		return nil, errors.Join(err, r.end())
+	}
+	return r, nil
 }
 
 func (r *remote) do(step string) (answer string, err error) {
