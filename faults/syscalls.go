@@ -11,10 +11,11 @@ import (
 // callFaults counts what becomes of calls of the system that fail, each in a
 // run of its own.
 type callFaults struct {
-	fired  int
-	told   int // runs in which an error was returned
-	silent int // runs in which none was: what failed was not needed, or was tried again
-	died   int // runs that ended by a panic or a signal
+	fired    int
+	told     int // runs in which an error was returned
+	needless int // runs in which none was, but what failed was synced before
+	silent   int // other runs in which none was
+	died     int // runs that ended by a panic or a signal
 	reopened
 }
 
@@ -70,7 +71,9 @@ func (c *callFaults) add(tried trial, t target, path string) error {
 		c.died++
 	case told:
 		c.told++
-	case !tried.needless:
+	case tried.needless:
+		c.needless++
+	default:
 		c.silent++
 	}
 	return c.look(t, path, acknowledged(tried.steps))
@@ -84,7 +87,7 @@ func syscalls(o options, _ []string, _ io.Reader, out io.Writer) error {
 	}
 	defer remove()
 	broken := false
-	t := table{head: []string{"call", "error", "failed", "reported", "no error", "**panics**", "acknowledged", "**lost**", "**torn**", "**cannot be opened**"}}
+	t := table{head: []string{"call", "error", "failed", "reported", "needless", "no error", "**panics**", "acknowledged", "**lost**", "**torn**", "**cannot be opened**"}}
 	for _, call := range sweptCalls {
 		for _, errno := range []string{"EIO", "ENOSPC"} {
 			for _, onward := range []bool{false, true} {
@@ -99,7 +102,7 @@ func syscalls(o options, _ []string, _ io.Reader, out io.Writer) error {
 				if onward {
 					which = errno + ", from then on"
 				}
-				t.add(call, which, c.fired, c.told, c.silent, c.died, c.acknowledged, c.lost, c.torn, c.doesNotOpen)
+				t.add(call, which, c.fired, c.told, c.needless, c.silent, c.died, c.acknowledged, c.lost, c.torn, c.doesNotOpen)
 				broken = broken || c.died+c.lost+c.torn+c.doesNotOpen > 0
 			}
 		}
