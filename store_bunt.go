@@ -28,7 +28,11 @@ func NewMemoryStore() (Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store in memory: %w", err)
 	}
-	return newBuntStore(j)
+	s, err := newBuntStore(j)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // stored is how a record is kept: its revision, its wake (noWake is none), each
@@ -78,11 +82,17 @@ func decodeHead(key, stored string) (revision, wake int64, err error) {
 
 // newBuntStore returns a store on a journal, which it closes if that fails.
 func newBuntStore(j *journal.Journal) (*buntStore, error) {
-	s := &buntStore{journal: j}
+	s := new(buntStore)
+	return s, s.start(j)
+}
+
+// start makes the zero store one on a journal, which it closes if that fails.
+func (s *buntStore) start(j *journal.Journal) error {
+	s.journal = j
 	if err := s.load(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), j.Close())
+		return errors.Join(fmt.Errorf("open store: %w", err), j.Close())
 	}
-	return s, nil
+	return nil
 }
 
 // load puts what is due when in order.
@@ -108,7 +118,7 @@ func (s *buntStore) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if s.closed {
+	if s.closed || s.journal == nil {
 		return fmt.Errorf("store: %w", ErrClosed)
 	}
 	return nil
@@ -217,6 +227,12 @@ func (s *buntStore) scanPage(ctx context.Context, prefix, from string) (page []R
 
 func (s *buntStore) Due(ctx context.Context, until time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		switch { // outside of these years nothing wakes
+		case until.After(lastInstant):
+			until = lastInstant
+		case until.Before(firstInstant):
+			until = firstInstant.Add(-time.Millisecond)
+		}
 		after := dueEntry{wake: math.MinInt64}
 		pages(func() (page []Record, last bool, err error) {
 			page, after, last, err = s.duePage(ctx, after, until.UnixMilli())
@@ -332,7 +348,7 @@ func (s *buntStore) operations(txn Txn, revision int64) (ops []journal.Op, chang
 func (s *buntStore) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.journal == nil {
 		return nil
 	}
 	s.closed = true

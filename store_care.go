@@ -98,12 +98,13 @@ func VerifyStore(ctx context.Context, path string, progress Progress) (StoreStat
 // BackupStore copies the file of a store into a new one, target, with mode
 // 0600: a consistent copy up to the last whole transaction. A target that
 // exists is refused. A damaged store is refused as [VerifyStore] does, and
-// target is not left behind. progress may be nil.
+// target is not left behind. The copy goes on with revisions of its own, so
+// that none of them names what the store writes meanwhile. progress may be nil.
 func BackupStore(ctx context.Context, path, target string, progress Progress) error {
 	if err := checkPaths(path, target); err != nil {
 		return fmt.Errorf("backup store: %w", err)
 	}
-	if _, err := journal.Backup(ctx, path, target, journal.Progress(progress)); err != nil {
+	if err := journal.Backup(ctx, path, target, journal.Progress(progress)); err != nil {
 		return fmt.Errorf("backup store: %w", err)
 	}
 	return nil
@@ -127,7 +128,7 @@ type Lost = journal.Lost
 // refused. The records of the new store are those that the whole transactions
 // make, also those behind damage: a record that a lost one changed is as it was
 // before, one that a lost one deleted is back. So look at what was lost before
-// you go on with it. progress may be nil.
+// you go on with it. All of the file is read into memory. progress may be nil.
 func SalvageStore(ctx context.Context, path, target string, progress Progress) (Salvaged, error) {
 	if err := checkPaths(path, target); err != nil {
 		return Salvaged{}, fmt.Errorf("salvage store: %w", err)

@@ -1,7 +1,6 @@
 package flagstage
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +32,8 @@ type CorruptError = journal.CorruptError
 // Progress is told how many of how many bytes are done, every few megabytes,
 // by what takes long when a store is large. It is called by the goroutine that
 // does the work.
+//
+// It may not call the store: that waits for it.
 type Progress func(done, total int64)
 
 // Tail is what stood behind the last whole transaction of a file: a write that
@@ -65,16 +66,21 @@ type Recovery struct {
 // # What it cannot know
 //
 // No store can tell that an older copy of the whole file was put in its place,
-// that the file was cut off just at the end of a transaction, or that a disk
-// says it has written what it has not.
+// that the file was cut off just at the end of a transaction, that the last
+// transactions were overwritten with zeros, that the file was deleted while it
+// was open, or that a disk says it has written what it has not.
+//
+// The zero FileStore is closed.
 type FileStore struct {
-	*buntStore
+	buntStore
 	path string
 }
 
 // OpenStore opens the store in a file. It is created with mode 0600 if there is
 // none; its folder must exist. Beside it a lock file is kept, of the same name
-// and ".lock", which is never deleted. Of the options [WithProgress] concerns
+// and ".lock", which is never deleted; a compaction makes a file of that name
+// and ".compact". Files of these names that are something else are left alone.
+// Of the options [WithProgress] concerns
 // it.
 //
 // A file that is open is refused with [ErrLocked], one that something else
@@ -83,26 +89,34 @@ type FileStore struct {
 // of the process or the power is cut off: [FileStore.Recovery] tells. A file
 // that has more than 1 MiB and four times what it needs is compacted, here and
 // by Close, and at no other time by itself; if that fails the store is as it
-// was, and Close returns the error. Files are kept safe on Linux and
+// was. Files are kept safe on Linux and
 // macOS; elsewhere the error wraps [errors.ErrUnsupported].
 //
 // The error wraps [ErrInvalidRequest] if the path is empty, or the durability
 // none of those that a file can have; [DurabilityVolatile] is that of
 // [NewMemoryStore].
 func OpenStore(path string, durability Durability, list ...Option) (*FileStore, error) {
-	sync, err := syncOf(durability)
-	if err = cmp.Or(err, checkPaths(path)); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+	return openFile(path, durability, journal.Options{Progress: journal.Progress(newOptions(list).progress)})
+}
+
+// openFile opens the store in a file.
+func openFile(path string, durability Durability, o journal.Options) (*FileStore, error) {
+	var err error
+	if o.Sync, err = syncOf(durability); err == nil {
+		err = checkPaths(path)
 	}
-	j, err := journal.Open(path, journal.Options{Sync: sync, Progress: journal.Progress(newOptions(list).progress)})
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s, err := newBuntStore(j)
+	j, err := journal.Open(path, o)
 	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s := &FileStore{path: path}
+	if err := s.start(j); err != nil {
 		return nil, err
 	}
-	return &FileStore{s, path}, nil
+	return s, nil
 }
 
 // checkPaths refuses paths that name nothing.
@@ -132,6 +146,9 @@ func (s *FileStore) Path() string { return s.path }
 
 // Recovery says what opening the file has done to it.
 func (s *FileStore) Recovery() Recovery {
+	if s.journal == nil {
+		return Recovery{}
+	}
 	r := s.journal.Recovery()
 	return Recovery{Cut: r.Tail, Compacted: r.Compacted, CompactionError: r.CompactionError}
 }
@@ -154,7 +171,12 @@ func (s *FileStore) Compact(ctx context.Context, progress Progress) error {
 // readOnly is a store that was opened for reading.
 type readOnly struct{ *buntStore }
 
-func (readOnly) Commit(context.Context, Txn) (int64, error) {
+func (s readOnly) Commit(ctx context.Context, _ Txn) (int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if err := s.begin(ctx); err != nil {
+		return 0, err
+	}
 	return 0, fmt.Errorf("%w: it was opened for reading", ErrReadOnly)
 }
 
@@ -178,9 +200,13 @@ func ReadStore(ctx context.Context, path string, list ...Option) (Store, error) 
 }
 
 // CompactStore opens a store that nobody uses, compacts its file, and closes
-// it. Errors are those of [OpenStore] and [FileStore.Compact].
+// it. A file that does not exist is not created. Other errors are those of
+// [OpenStore] and [FileStore.Compact].
 func CompactStore(ctx context.Context, path string, progress Progress) (err error) {
-	s, err := OpenStore(path, DurabilityAlways, WithProgress(progress))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s, err := openFile(path, DurabilityAlways, journal.Options{Existing: true, Progress: journal.Progress(progress)})
 	if err != nil {
 		return err
 	}

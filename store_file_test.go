@@ -122,11 +122,15 @@ func TestReadingAStoreThatIsInUse(t *testing.T) {
 	}
 	_, err = r.Commit(t.Context(), flagstage.Txn{})
 	require.ErrorIs(t, err, flagstage.ErrReadOnly)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = r.Commit(cancelled, flagstage.Txn{})
+	require.ErrorIs(t, err, context.Canceled)
 	require.NoError(t, r.Close())
 	_, err = r.Get(t.Context(), "a")
 	require.ErrorIs(t, err, flagstage.ErrClosed)
 	_, err = r.Commit(t.Context(), flagstage.Txn{})
-	require.ErrorIs(t, err, flagstage.ErrReadOnly)
+	require.ErrorIs(t, err, flagstage.ErrClosed)
 
 	e, err := flagstage.Open(path, flagstage.WithReadOnly())
 	require.NoError(t, err)
@@ -235,6 +239,19 @@ func TestPathsThatCannotBeStores(t *testing.T) {
 	}
 	_, err := flagstage.OpenStore("db", "sometimes")
 	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+	none := filepath.Join(t.TempDir(), "none")
+	require.ErrorIs(t, flagstage.CompactStore(ctx, none, nil), fs.ErrNotExist)
+	require.NoFileExists(t, none)
+	require.NoFileExists(t, none+".lock")
+
+	var zero flagstage.FileStore
+	_, err = zero.Get(ctx, "a")
+	require.ErrorIs(t, err, flagstage.ErrClosed)
+	_, err = zero.Stats(ctx)
+	require.ErrorIs(t, err, flagstage.ErrClosed)
+	require.ErrorIs(t, zero.Compact(ctx, nil), flagstage.ErrClosed)
+	require.Equal(t, flagstage.Recovery{}, zero.Recovery())
+	require.NoError(t, zero.Close())
 }
 
 // hostile is a context that does something else than to answer.

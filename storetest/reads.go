@@ -122,6 +122,9 @@ func dueOrder(t *trial) {
 	for _, until := range []int64{-1, 0, 99, 100, 101, 498, 499, 500, 900, 1999, 9999, 10_000} {
 		t.due(time.UnixMilli(until))
 	}
+	// So far away that milliseconds overflow.
+	t.due(time.Unix(1<<62, 0))
+	t.due(time.Unix(-1<<62, 0))
 	t.reopen()
 	t.due(forever)
 }

@@ -2,8 +2,11 @@ package journal
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -55,45 +58,53 @@ func (j *Journal) Compact(progress Progress) error {
 }
 
 // replace puts a new file in the place of the old one.
-func (j *Journal) replace(progress Progress) error {
+func (j *Journal) replace(progress Progress) (err error) {
+	asItWas := func(err error) error { return fmt.Errorf("compact: %w; the store is as it was", err) }
 	temporary := j.path + compactSuffix
 	next, err := j.sys.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("compact: %w", err)
+	if errors.Is(err, fs.ErrExist) {
+		return asItWas(fmt.Errorf("%s is in the way; move it: %w", temporary, err))
+	} else if err != nil {
+		return asItWas(err)
 	}
+	placed := false
+	defer func() {
+		if !placed { // also if progress panics
+			err = errors.Join(err, next.Close(), j.sys.Remove(temporary))
+		}
+	}()
 	w := &copier{salt: newSalt(), sequence: j.sequence.Load(), total: j.live, progress: progress}
 	if err := j.prepare(next, w); err != nil {
-		return errors.Join(fmt.Errorf("compact: %w; the store is as it was", err), next.Close(), j.sys.Remove(temporary))
+		return asItWas(err)
 	}
 
 	j.syncing.Lock()
 	defer j.syncing.Unlock()
 	j.awaitSync()
-	err = j.samePlace()
-	if err == nil {
-		err = j.sys.Rename(temporary, j.path)
+	if err := j.samePlace(); err != nil {
+		return asItWas(err)
 	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("compact: %w; the store is as it was", err), next.Close(), j.sys.Remove(temporary))
+	if err := j.sys.Rename(temporary, j.path); err != nil {
+		return asItWas(err)
 	}
+	placed = true
 	// From here on the old file is gone: what fails now ends the use of the
 	// journal, and opening it again finds the new file or, after a power cut,
 	// perhaps the old one, which holds the same.
 	old := j.file
 	j.file = next
+	j.stopTimer()
 	err = errors.Join(j.sys.SyncDir(filepath.Dir(j.path)), j.closeDB(), old.Close())
+	if err == nil {
+		err = j.openDB(j.path)
+	}
 	if err != nil {
 		j.lost = true
 		return j.fail(fmt.Errorf("compact: %w", err))
 	}
-	j.stopTimer()
-	j.salt, j.end, j.clean = w.salt, w.end, true
+	j.seed, j.end, j.last, j.clean = w.salt.seed(), w.end, w.last, true
 	j.sequence.Add(1)
 	j.synced.Store(j.sequence.Load())
-	if err := j.openDB(j.path); err != nil {
-		j.lost = true
-		return j.fail(fmt.Errorf("compact: %w", err))
-	}
 	return nil
 }
 
@@ -106,18 +117,62 @@ func (j *Journal) prepare(next file, w *copier) error {
 	if err != nil {
 		return err
 	}
+	if hasOtherNames(info) {
+		return fmt.Errorf("%s has other names (hard links), which would keep the old file", j.path)
+	}
 	if err := keepOwner(next, info); err != nil {
 		return err
 	}
 	if err := next.Chmod(info.Mode().Perm()); err != nil {
 		return err
 	}
-	w.begin(next)
-	err = j.Ascend("", func(key, value string) bool { return w.add(key, value) == nil })
-	if err := errors.Join(err, w.finish()); err != nil {
+	if err := w.copy(next, j); err != nil {
 		return err
 	}
 	return next.Sync()
+}
+
+// removeRest removes the file of a compaction that was cut short. A file of
+// its name that is something else is left alone.
+func (j *Journal) removeRest(found Summary) error {
+	name := j.path + compactSuffix
+	if info, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	rest, err := j.sys.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if isRest, err := isRestOf(rest, found.Sequence); err != nil || !isRest {
+		return errors.Join(err, rest.Close())
+	}
+	return errors.Join(rest.Close(), j.sys.Remove(name))
+}
+
+// isRestOf reports whether a file is what is left of a compaction of a file
+// whose last group has a number: it begins with a copy as of that number, or is
+// the beginning of such a file. While another has it locked it is not.
+func isRestOf(rest file, sequence int64) (bool, error) {
+	if err := lockFile(rest); err != nil {
+		return false, nil
+	}
+	info, err := rest.Stat()
+	if err != nil {
+		return false, err
+	}
+	if info.Size() < int64(headerSize) {
+		text := make([]byte, info.Size())
+		_, err := io.ReadFull(io.NewSectionReader(rest, 0, info.Size()), text)
+		text = bytes.TrimRight(text, "\x00")
+		begin := append(bytes.Clone(headerBegin), copied)
+		return bytes.HasPrefix(begin, text[:min(len(text), len(begin))]), err
+	}
+	s := &scanner{file: rest, size: int64(headerSize)}
+	if s.seed, _, err = readHeader(rest, info.Size(), ""); err != nil {
+		return false, nil
+	}
+	g, bad, err := s.next()
+	return bad == nil && err == nil && g.kind == kindCopy && g.sequence == sequence, err
 }
 
 // copier writes records as the copy that begins a file.
@@ -127,13 +182,14 @@ type copier struct {
 	progress Progress
 	total    int64 // bytes to be expected
 
-	out  *bufio.Writer
-	end  int64 // of what was written
-	told int64
-	part int64
-	text []byte // of the part that is being made
+	out     *bufio.Writer
+	end     int64 // of what was written
+	last    int64 // where the last group begins
+	records int64
+	told    int64
+	part    int64
+	text    []byte // of the part that is being made
 	tally
-	err error
 }
 
 // Parts of a copy are so large, at least.
@@ -142,47 +198,61 @@ const (
 	partBytes    = 256 << 10
 )
 
-func (w *copier) begin(f interface{ Write([]byte) (int, error) }) {
-	w.out = bufio.NewWriterSize(f, 1<<20)
-	w.write(appendHeader(nil, kindCopy, w.sequence, w.salt))
+// copy writes all records of a journal.
+func (w *copier) copy(to io.Writer, from *Journal) error {
+	w.out = bufio.NewWriterSize(to, 1<<20)
+	if err := w.write(appendHeader(nil, kindCopy, w.sequence, w.salt)); err != nil {
+		return err
+	}
+	for key, more := "", true; more; {
+		more = false
+		err := from.Ascend(key, func(k, value string) bool {
+			if w.full() {
+				key, more = k, true
+				return false
+			}
+			w.add(k, value)
+			return true
+		})
+		// no foreign code, such as progress, runs in a transaction
+		if err = errors.Join(err, w.endPart()); err != nil {
+			return err
+		}
+	}
+	w.last = w.end
+	if err := w.write(appendFrame(nil, w.frame(kindClosed, w.sequence+1, w.sequence), w.salt.seed())); err != nil {
+		return err
+	}
+	return w.out.Flush()
 }
 
-func (w *copier) write(text []byte) {
-	if w.err == nil {
-		_, w.err = w.out.Write(text)
-		w.end += int64(len(text))
-	}
+func (w *copier) write(text []byte) error {
+	n, err := w.out.Write(text)
+	w.end += int64(n)
 	if w.progress != nil && w.end-w.told >= progressStep {
 		w.told = w.end
 		w.progress(w.end, max(w.total, w.end))
 	}
+	return err
 }
 
-// add adds a record.
-func (w *copier) add(key, value string) error {
+// full reports whether the part that is being made is large enough.
+func (w *copier) full() bool { return w.commands >= partCommands || w.size >= partBytes }
+
+// add adds a record to the part.
+func (w *copier) add(key, value string) {
 	start := len(w.text)
 	w.text = appendSet(w.text, key, value)
 	w.tally.add(w.text[start:])
-	if w.commands >= partCommands || w.size >= partBytes {
-		w.endPart()
-	}
-	return w.err
+	w.records++
 }
 
-func (w *copier) endPart() {
-	if w.commands > 0 {
-		w.part++
-		w.write(appendFrame(w.text, w.frame(kindPart, w.sequence, w.part), w.salt))
+func (w *copier) endPart() error {
+	if w.commands == 0 {
+		return nil
 	}
+	w.part++
+	text := appendFrame(w.text, w.frame(kindPart, w.sequence, w.part), w.salt.seed())
 	w.text, w.tally = w.text[:0], tally{}
-}
-
-// finish ends the copy.
-func (w *copier) finish() error {
-	w.endPart()
-	w.write(appendFrame(nil, w.frame(kindClosed, w.sequence+1, w.sequence), w.salt))
-	if w.err != nil {
-		return w.err
-	}
-	return w.out.Flush()
+	return w.write(text)
 }

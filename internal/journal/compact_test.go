@@ -83,12 +83,84 @@ func TestBloatedFileIsCompactedWhenOpenedAndWhenClosed(t *testing.T) {
 	require.Equal(t, map[string]string{"key": "small"}, content(t, open(t, path, Options{})))
 }
 
+// TestRestOfACompactionIsCleanedUp leaves the file of a compaction behind as a
+// killed process does, at every length.
 func TestRestOfACompactionIsCleanedUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")
-	write(t, path+compactSuffix, []byte("half a file"))
+	j, err := Open(path, Options{Sync: SyncNever})
+	require.NoError(t, err)
+	number := commit(t, j, Op{Key: "a", Value: "1"})
+	text := read(t, path) // as kill -9 leaves it
+	w := &copier{salt: newSalt(), sequence: number}
+	var rest bytes.Buffer
+	require.NoError(t, w.copy(&rest, j))
+	require.NoError(t, j.Close())
+	for size := range rest.Len() + 1 {
+		write(t, path, text)
+		write(t, path+compactSuffix, rest.Bytes()[:size])
+		j, err := Open(path, Options{sys: &faultySystem{lazy: true}})
+		require.NoError(t, err)
+		require.NoFileExists(t, path+compactSuffix, "%d bytes", size)
+		require.NoError(t, j.Close())
+	}
+}
+
+// TestFileInTheWayOfACompactionIsLeftAlone puts files of other origin where a
+// compaction would write.
+func TestFileInTheWayOfACompactionIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j, err := Open(path, Options{})
+	require.NoError(t, err)
+	commit(t, j, Op{Key: "a"})
+	require.NoError(t, j.Compact(nil))
+	require.NoError(t, Backup(t.Context(), path, path+compactSuffix, nil))
+	backup := read(t, path+compactSuffix)
+	require.NoError(t, j.Close())
+	for _, foreign := range [][]byte{backup, []byte("a text"), bytes.Repeat([]byte("x"), 1000)} {
+		write(t, path+compactSuffix, foreign)
+		j, err := Open(path, Options{})
+		require.NoError(t, err)
+		require.ErrorContains(t, j.Compact(nil), "is in the way; move it")
+		commit(t, j, Op{Key: "b"})
+		require.NoError(t, j.Close())
+		require.Equal(t, foreign, read(t, path+compactSuffix))
+	}
+	require.NoError(t, os.Remove(path+compactSuffix))
+	require.NoError(t, os.Mkdir(path+compactSuffix, 0o700))
 	open(t, path, Options{})
-	_, err := os.Stat(path + compactSuffix)
-	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+func TestFileOfTwoNamesIsNotCompacted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j := open(t, path, Options{})
+	commit(t, j, Op{Key: "a"})
+	require.NoError(t, os.Link(path, path+"2"))
+	require.ErrorContains(t, j.Compact(nil), "has other names")
+	_, err := Open(path+"2", Options{})
+	require.ErrorIs(t, err, ErrLocked)
+	require.NoError(t, os.Remove(path+"2"))
+	require.NoError(t, j.Compact(nil))
+}
+
+// TestProgressThatPanics ends calls in their middle: nothing is left behind,
+// and nothing stays locked.
+func TestProgressThatPanics(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j, err := Open(path, Options{Sync: SyncNever})
+	require.NoError(t, err)
+	for i := range 3 {
+		commit(t, j, Op{Key: fmt.Sprint(i), Value: strings.Repeat("v", 4<<20)})
+	}
+	no := func(int64, int64) { panic("no") }
+	require.PanicsWithValue(t, "no", func() { _ = j.Compact(no) })
+	require.NoFileExists(t, path+compactSuffix)
+	commit(t, j, Op{Key: "later"})
+	require.NoError(t, j.Compact(nil))
+	require.PanicsWithValue(t, "no", func() { _ = Backup(t.Context(), path, path+".copy", no) })
+	require.NoFileExists(t, path+".copy")
+	require.NoError(t, j.Close())
+	require.PanicsWithValue(t, "no", func() { _, _ = Open(path, Options{Progress: no}) })
+	require.Len(t, content(t, open(t, path, Options{})), 4)
 }
 
 func TestFileOfAnotherIsNotReplaced(t *testing.T) {
@@ -154,7 +226,7 @@ func TestLargeWorkTellsItsProgress(t *testing.T) {
 	for name, work := range map[string]func() error{
 		"compact": func() error { return j.Compact(progress) },
 		"scan":    func() error { _, err := Scan(t.Context(), path, progress, nil); return err },
-		"backup":  func() error { _, err := Backup(t.Context(), path, path+"2", progress); return err },
+		"backup":  func() error { return Backup(t.Context(), path, path+"2", progress) },
 		"salvage": func() error { _, err := Salvage(t.Context(), path, path+"3", progress); return err },
 	} {
 		calls = 0

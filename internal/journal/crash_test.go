@@ -60,6 +60,9 @@ func (s story) state(size int64) map[string]string {
 func replay(text []byte) (Summary, map[string]string, error) {
 	state := map[string]string{}
 	found, err := scan(bytes.NewReader(text), int64(len(text)), "db", nil, func(g *group) error {
+		if g.isHeader() {
+			return nil
+		}
 		for _, op := range g.ops(nil) {
 			if op.Delete {
 				delete(state, op.Key)

@@ -63,7 +63,8 @@ func TestWriteOfTheDatabaseThatFails(t *testing.T) {
 			_, _, err = j.Get("a")
 			require.ErrorIs(t, err, ErrFailed)
 			require.ErrorIs(t, j.Apply(nil), ErrFailed)
-			require.NoError(t, j.Close())
+			require.ErrorIs(t, j.Close(), ErrFailed)
+			require.NoError(t, j.Close(), "that is told once")
 			require.Equal(t, map[string]string{"a": "1"}, content(t, open(t, path, Options{})))
 		})
 	}

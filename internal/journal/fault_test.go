@@ -75,8 +75,7 @@ func (l *life) check(t *testing.T, path string) {
 	}
 	commit(t, j, Op{Key: "later", Value: "x"})
 	require.NoError(t, j.Close())
-	_, err = os.Stat(path + compactSuffix)
-	require.ErrorIs(t, err, os.ErrNotExist, "nothing is left behind")
+	require.NoFileExists(t, path+compactSuffix, "nothing is left behind")
 }
 
 // TestWhateverCallFailsNothingAcknowledgedIsLost fails every call of the
@@ -97,6 +96,7 @@ func TestWhateverCallFailsNothingAcknowledgedIsLost(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "db")
 		lay := func() {
 			require.NoError(t, os.RemoveAll(path))
+			write(t, path+compactSuffix, nil) // the rest of a compaction
 			if before.text != nil {
 				write(t, path, before.text)
 			}
@@ -160,11 +160,45 @@ func TestSyncThatFailsIsNeverForgotten(t *testing.T) {
 			require.ErrorIs(t, j.Compact(nil), ErrFailed)
 		}
 		require.Equal(t, 1, sys.count, "no sync is tried again")
-		require.NoError(t, j.Close())
+		require.ErrorIs(t, j.Close(), syscall.EIO)
 		j = open(t, path, Options{})
 		require.Contains(t, []string{"1", "2"}, content(t, j)["a"])
 		require.Greater(t, commit(t, j), number+leftOut-1, "the number is not used again")
 	}
+}
+
+func TestSyncInTheBackgroundThatFailsIsToldWhenClosing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sys := &faultySystem{}
+		j, err := Open(filepath.Join(t.TempDir(), "db"), Options{Sync: SyncInterval, sys: sys})
+		require.NoError(t, err)
+		commit(t, j, Op{Key: "a"})
+		sys.on, sys.count, sys.at, sys.err = "sync", 0, 1, syscall.EIO
+		time.Sleep(interval)
+		synctest.Wait()
+		require.ErrorIs(t, j.Close(), syscall.EIO)
+		time.Sleep(time.Second) // until the database's own goroutine ends
+	})
+}
+
+// TestNameOfTheFileIsSafeBeforeACommitIs fails the sync of the directory after
+// a compaction: opened again, nothing is acknowledged before that was done.
+func TestNameOfTheFileIsSafeBeforeACommitIs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	sys := &faultySystem{}
+	j, err := Open(path, Options{sys: sys})
+	require.NoError(t, err)
+	commit(t, j, Op{Key: "a", Value: "1"})
+	sys.on, sys.count, sys.at, sys.err = "sync directory", 0, 1, syscall.EIO
+	require.ErrorIs(t, j.Compact(nil), ErrFailed)
+	require.ErrorIs(t, j.Close(), syscall.EIO)
+
+	sys = &faultySystem{}
+	j = open(t, path, Options{sys: sys})
+	require.Equal(t, map[string]string{"a": "1"}, content(t, j))
+	require.Zero(t, sys.calls("sync directory"))
+	commit(t, j, Op{Key: "a", Value: "2"})
+	require.Equal(t, 1, sys.calls("sync directory"))
 }
 
 func TestIntervalSyncsWithinASecond(t *testing.T) {
@@ -201,6 +235,47 @@ func TestNeverSyncsBeforeNumbersRunOut(t *testing.T) {
 	j.synced.Store(j.sequence.Load() + 1 - maxUnsynced)
 	commit(t, j)
 	require.Equal(t, before+1, sys.calls("sync"))
+}
+
+// TestZeroedBytesAreNoBlocks makes two bytes zero that stand beside each other,
+// everywhere in the last transaction of a file that was not closed: that is
+// damage, but at the end, where the file may have grown.
+func TestZeroedBytesAreNoBlocks(t *testing.T) {
+	s := tell(t, Options{}, 3, false)
+	end := len(s.text)
+	for at := int(s.ends[2]); at < end-2; at++ {
+		text := bytes.Clone(s.text)
+		clear(text[at : at+2])
+		_, _, err := replay(text)
+		var corrupt *CorruptError
+		if !bytes.Equal(text, s.text) {
+			require.ErrorAs(t, err, &corrupt, "bytes %d and %d of %d", at, at+1, end)
+		}
+	}
+	clear(s.text[end-2:])
+	_, state, err := replay(s.text)
+	require.NoError(t, err)
+	require.Equal(t, s.states[2], state)
+}
+
+// TestSessionThatIsCutOutIsMissed removes what was written between an opening
+// and the closing.
+func TestSessionThatIsCutOutIsMissed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	var ends []int
+	for i := range 3 {
+		j, err := Open(path, Options{})
+		require.NoError(t, err)
+		commit(t, j, Op{Key: fmt.Sprint(i)})
+		require.NoError(t, j.Close())
+		ends = append(ends, len(read(t, path)))
+	}
+	text := read(t, path)
+	write(t, path, append(bytes.Clone(text[:ends[0]]), text[ends[1]:]...))
+	_, err := Open(path, Options{})
+	var corrupt *CorruptError
+	require.ErrorAs(t, err, &corrupt)
+	require.EqualValues(t, ends[0], corrupt.Offset)
 }
 
 // TestBlocksThatWereNeverWritten makes parts of the file zero, as a power cut

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // system is what a journal does to the disk, but for what buntdb does. Tests
@@ -89,8 +90,7 @@ func checkRegular(path string) (fs.FileInfo, error) {
 
 // placed says what to do about a place where no file can be.
 func placed(err error) error {
-	var place *fs.PathError
-	if errors.As(err, &place) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("%w; name a file in a folder that exists and can be written", err)
 	}
 	return err

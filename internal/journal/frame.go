@@ -47,15 +47,21 @@ var frameKeys = [2]string{"\x00a", "\x00b"}
 const frameSize = 1 + 8 + 8 + 4 + 4 + 8 + 4 + 4
 
 // salt makes the frames of a file different from those of all others, also
-// from those in values.
+// from those in values: the checksum of a frame begins with that of the salt,
+// its seed.
 type salt [8]byte
+
+// seed is the checksum of a salt.
+type seed uint32
+
+func (s salt) seed() seed { return seed(crc32.Checksum(s[:], castagnoli)) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(text []byte) uint64 { return uint64(crc32.Checksum(text, castagnoli)) }
 
-// append appends the frame as it is written to a file with this salt.
-func (f frame) append(b []byte, s salt) []byte {
+// append appends the frame as it is written to a file with this seed.
+func (f frame) append(b []byte, s seed) []byte {
 	start := len(b)
 	b = append(b, byte(f.kind))
 	b = binary.BigEndian.AppendUint64(b, uint64(f.sequence))
@@ -64,25 +70,47 @@ func (f frame) append(b []byte, s salt) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(f.size))
 	b = binary.BigEndian.AppendUint64(b, f.sum)
 	b = binary.BigEndian.AppendUint32(b, uint32(f.zeros))
-	return binary.BigEndian.AppendUint32(b, crc32.Update(crc32.Checksum(s[:], castagnoli), castagnoli, b[start:]))
+	return binary.BigEndian.AppendUint32(b, crc32.Update(uint32(s), castagnoli, b[start:]))
 }
 
-// decodeFrame reads a frame of a file with this salt. It returns false for
+// decodeFrame reads a frame of a file with this seed. It returns false for
 // what is none, or damaged.
-func decodeFrame(b []byte, s salt) (f frame, ok bool) {
+func decodeFrame(b []byte, s seed) (f frame, ok bool) {
 	if len(b) != frameSize {
 		return f, false
 	}
 	body, sum := b[:frameSize-4], binary.BigEndian.Uint32(b[frameSize-4:])
-	if crc32.Update(crc32.Checksum(s[:], castagnoli), castagnoli, body) != sum {
+	if crc32.Update(uint32(s), castagnoli, body) != sum {
 		return f, false
 	}
 	be := binary.BigEndian
+	commands, size, zeros := be.Uint32(b[17:]), be.Uint32(b[21:]), be.Uint32(b[33:])
+	if commands > maxCommands || size > maxGroup || zeros > size {
+		return f, false
+	}
 	return frame{
 		kind: kind(b[0]), sequence: int64(be.Uint64(b[1:])), synced: int64(be.Uint64(b[9:])),
-		commands: int(be.Uint32(b[17:])), size: int(be.Uint32(b[21:])), sum: be.Uint64(b[25:]), zeros: int(be.Uint32(b[33:])),
+		commands: int(commands), size: int(size), sum: be.Uint64(b[25:]), zeros: int(zeros),
 	}, true
 }
+
+// seedOf returns the seed with which a frame would be undamaged.
+func seedOf(b []byte) seed {
+	state := ^binary.BigEndian.Uint32(b[frameSize-4:])
+	for i := frameSize - 5; i >= 0; i-- { // what Update does, backwards
+		at := castagnoliTop[state>>24]
+		state = (state^castagnoli[at])<<8 | uint32(at^b[i])
+	}
+	return seed(^state)
+}
+
+// castagnoliTop has the place in the table of each entry, by its highest byte.
+var castagnoliTop = func() (top [256]byte) {
+	for i, entry := range castagnoli {
+		top[entry>>24] = byte(i)
+	}
+	return top
+}()
 
 // frameBegin is how the command of each copy begins, up to the frame.
 var frameBegin = func() (begin [2][]byte) {
@@ -131,7 +159,7 @@ func (t *tally) frame(k kind, sequence, synced int64) frame {
 }
 
 // appendFrame appends both copies of a frame as commands.
-func appendFrame(b []byte, f frame, s salt) []byte {
+func appendFrame(b []byte, f frame, s seed) []byte {
 	text := string(f.append(nil, s))
 	for _, key := range frameKeys {
 		b = appendSet(b, key, text)
@@ -145,7 +173,7 @@ var sharedBegin = frameBegin[0][:bytes.IndexByte(frameBegin[0], frameKeys[0][1])
 
 // findFrame returns the first undamaged copy of a frame in a text that begins
 // at from or later, and where.
-func findFrame(text []byte, from int, s salt) (f frame, at int, ok bool) {
+func findFrame(text []byte, from int, s seed) (f frame, at int, ok bool) {
 	for at = from; ; at++ {
 		next := bytes.Index(text[at:], sharedBegin)
 		if next < 0 || len(text)-at-next < frameCommand {

@@ -47,12 +47,12 @@ func appendHeader(b []byte, k kind, sequence int64, s salt) []byte {
 	var t tally
 	command := appendSet(nil, headerKey, version+how+hex.EncodeToString(s[:]))
 	t.add(command)
-	return appendFrame(append(b, command...), t.frame(k, sequence, sequence), s)
+	return appendFrame(append(b, command...), t.frame(k, sequence, sequence), s.seed())
 }
 
-// readHeader returns the salt of a file. torn reports that the file is empty,
+// readHeader returns the seed of a file. torn reports that the file is empty,
 // or the beginning of one whose making was cut short.
-func readHeader(file io.ReaderAt, size int64, path string) (s salt, torn bool, err error) {
+func readHeader(file io.ReaderAt, size int64, path string) (s seed, torn bool, err error) {
 	text := make([]byte, min(size, int64(headerSize)))
 	if _, err := io.ReadFull(io.NewSectionReader(file, 0, size), text); err != nil {
 		return s, false, err
@@ -71,8 +71,9 @@ func readHeader(file io.ReaderAt, size int64, path string) (s salt, torn bool, e
 	case bytes.HasPrefix(text, frameless):
 		return s, false, fmt.Errorf("%w: %s was written by an early version, without what proves it whole; salvage it into a new file", ErrFormat, path)
 	case len(text) == headerSize && wrong == 0:
-		if n, err := hex.Decode(s[:], text[len(begin)+1:][:2*len(s)]); err == nil && n == len(s) {
-			return s, false, nil
+		var written salt
+		if _, err := hex.Decode(written[:], text[len(begin)+1:][:2*len(written)]); err == nil {
+			return written.seed(), false, nil
 		}
 		return s, false, &CorruptError{Path: path, Reason: "the header is damaged"}
 	case len(begin) == len(headerBegin) && wrong == 1 && begin[len(begin)-1] != version[0]:
@@ -80,9 +81,9 @@ func readHeader(file io.ReaderAt, size int64, path string) (s salt, torn bool, e
 	case len(begin) == len(headerBegin) && wrong == 0:
 		return s, false, &CorruptError{Path: path, Reason: "the header is cut short"}
 	case len(text) == headerSize && wrong <= 2:
-		return s, false, &CorruptError{Path: path, Reason: "the header is damaged"}
+		return s, false, &CorruptError{Path: path, Reason: "the header is damaged, or of another version"}
 	}
-	return s, false, fmt.Errorf("%w: %s was not written by flagstage; name another file", ErrFormat, path)
+	return s, false, fmt.Errorf("%w: %s was not written by flagstage, or its beginning is lost; name another file, or salvage it", ErrFormat, path)
 }
 
 // isTornHeader reports whether a file that begins with text is the beginning of

@@ -85,7 +85,7 @@ const interval = time.Second
 
 // After a file was not closed, perhaps numbers were given to transactions that
 // are lost. So many are left out then, and no more than maxUnsynced are ever
-// given before a sync.
+// given before a sync. Files hold groups by leftOut: it may never change.
 const (
 	leftOut     = 1_000_000
 	maxUnsynced = leftOut / 2
@@ -112,9 +112,10 @@ type storage struct {
 	sys      system
 	path     string
 	lock     file
-	salt     salt
+	seed     seed
 	sync     Sync
 	end      int64 // of the file
+	last     int64 // where the last group begins, if clean
 	clean    bool  // the last group says that all is on the disk
 	recovery Recovery
 	progress Progress
@@ -201,14 +202,22 @@ func (j *Journal) Next() (int64, error) {
 		return 0, err
 	}
 	if j.storage != nil && j.clean {
-		if err := j.write(kindOpened, nil); err != nil {
-			return 0, err
-		}
-		if err := j.syncTo(j.sequence.Load()); err != nil {
+		if err := j.markOpened(); err != nil {
 			return 0, err
 		}
 	}
 	return j.sequence.Load() + 1, nil
+}
+
+// markOpened marks a file as open that was closed, or is new.
+func (j *Journal) markOpened() error {
+	if err := j.ensure(j.last); err != nil {
+		return j.fail(err)
+	}
+	if err := j.write(kindOpened, nil); err != nil {
+		return err
+	}
+	return j.syncTo(j.sequence.Load())
 }
 
 // Apply does all operations or none, as the transaction of the number that
@@ -235,8 +244,8 @@ func (j *Journal) write(k kind, ops []Op) error {
 	}
 	j.live += live
 	if j.storage != nil {
+		j.clean, j.last = k == kindClosed, j.end
 		j.end += int64(size)
-		j.clean = k == kindClosed
 	}
 	j.sequence.Add(1)
 	return nil
@@ -305,7 +314,7 @@ func (j *Journal) transact(k kind, ops []Op) (size int, live int64, err error) {
 	if j.storage != nil {
 		f := t.frame(k, j.sequence.Load()+1, j.synced.Load())
 		size = f.size
-		text := string(f.append(nil, j.salt))
+		text := string(f.append(nil, j.seed))
 		for _, key := range frameKeys {
 			if _, _, err := tx.Set(key, text, nil); err != nil {
 				return 0, 0, err
@@ -452,13 +461,16 @@ func (j *Journal) read(f func(*buntdb.Tx) error) (err error) {
 }
 
 // Close brings what was written to the disk, and closes the journal. After a
-// failure it gives up what it holds and returns nil: what was lost, the calls
-// have told.
+// failure it gives up what it holds, and returns that failure. Closing twice is
+// no error.
 func (j *Journal) Close() error {
 	if j.closed {
 		return nil
 	}
 	err := j.finish()
+	if failed := j.failed.Load(); failed != nil {
+		err = *failed
+	}
 	j.closed = true
 	if !j.lost && j.db != nil {
 		err = errors.Join(err, j.closeDB())
@@ -478,17 +490,20 @@ func (j *Journal) finish() error {
 	if j.storage == nil || j.failed.Load() != nil {
 		return nil
 	}
-	_, err := j.compactIfBloated()
-	if j.failed.Load() != nil || j.clean {
+	// one that fails leaves the file as it was, which is well, or ends all use
+	if _, err := j.compactIfBloated(); err != nil && j.failed.Load() != nil {
 		return err
 	}
-	if syncErr := j.syncTo(j.sequence.Load()); syncErr != nil {
-		return errors.Join(err, syncErr)
+	if j.clean {
+		return nil
+	}
+	if err := j.syncTo(j.sequence.Load()); err != nil {
+		return err
 	}
 	if err := j.write(kindClosed, nil); err != nil {
 		return err
 	}
-	return errors.Join(err, j.syncTo(j.sequence.Load()))
+	return j.syncTo(j.sequence.Load())
 }
 
 func (j *Journal) closeDB() (err error) {

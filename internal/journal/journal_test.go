@@ -177,7 +177,7 @@ func TestPanicsOfTheDatabasePoisonTheJournal(t *testing.T) {
 	_, _, err = j.Get("a")
 	require.ErrorIs(t, err, ErrFailed)
 	require.ErrorIs(t, j.Ascend("", nil), ErrFailed)
-	require.NoError(t, j.Close())
+	require.ErrorIs(t, j.Close(), ErrFailed)
 
 	_, _, err = (&Journal{}).Get("a")
 	require.ErrorIs(t, err, ErrFailed)

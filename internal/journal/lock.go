@@ -59,20 +59,41 @@ func hold(f file, name, path string) error {
 	} else if err != nil {
 		return err
 	}
+	if err := checkHolder(f, name, info.Size()); err != nil {
+		return err
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "?"
 	}
-	if err := f.Truncate(0); err != nil {
+	// that others can read who holds the lock is a courtesy
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), host), 0)
+	}
+	return nil
+}
+
+// maxHolder is the longest content of a lock file: a number and the name of a
+// host.
+const maxHolder = 300
+
+// checkHolder refuses a lock file that is something else: what a process wrote
+// there that had the lock, or began to, is a number, or nothing.
+func checkHolder(f file, name string, size int64) error {
+	text := make([]byte, min(size, maxHolder))
+	if _, err := f.ReadAt(text, 0); err != nil && err != io.EOF {
 		return err
 	}
-	_, err = f.WriteAt(fmt.Appendf(nil, "%d %s\n", os.Getpid(), host), 0)
-	return err
+	number, _, _ := strings.Cut(strings.Trim(string(text), "\x00\n"), " ")
+	if _, err := strconv.Atoi(number); size > maxHolder || number != "" && err != nil {
+		return fmt.Errorf("%w: %s has the name of the store's lock file, but is none; move it away", ErrFormat, name)
+	}
+	return nil
 }
 
 // holder says what the lock file tells of the one who holds it.
 func holder(f file) string {
-	text := make([]byte, 300)
+	text := make([]byte, maxHolder)
 	n, err := f.ReadAt(text, 0)
 	if err != nil && err != io.EOF {
 		n = 0
@@ -86,4 +107,7 @@ func holder(f file) string {
 }
 
 // unlock gives up the lock file, and with it the lock.
-func unlock(f file) error { return errors.Join(f.Truncate(0), f.Close()) }
+func unlock(f file) error {
+	_ = f.Truncate(0) // a courtesy too
+	return f.Close()
+}

@@ -114,8 +114,19 @@ func TestLockFileThatIsNone(t *testing.T) {
 	}
 	require.Equal(t, "mine", string(read(t, elsewhere)))
 
-	path := filepath.Join(dir, "old")
-	write(t, path+lockSuffix, []byte("what another program left\n"))
-	open(t, path, Options{})
-	require.Equal(t, fmt.Sprint(os.Getpid()), strings.Fields(string(read(t, path+lockSuffix)))[0])
+	path := filepath.Join(dir, "db")
+	for _, foreign := range []string{"a text\n", string(appendHeader(nil, kindBegin, beginNumber, newSalt())), strings.Repeat("1", 1000)} {
+		write(t, path+lockSuffix, []byte(foreign))
+		_, err := Open(path, Options{})
+		require.ErrorIs(t, err, ErrFormat)
+		require.ErrorContains(t, err, "move it away")
+		require.Equal(t, foreign, string(read(t, path+lockSuffix)))
+	}
+	for _, left := range []string{"", "12", "123 host\n", "123 ho", "\x00\x00\x00"} {
+		write(t, path+lockSuffix, []byte(left))
+		j, err := Open(path, Options{})
+		require.NoError(t, err, "%q", left)
+		require.Equal(t, fmt.Sprint(os.Getpid()), strings.Fields(string(read(t, path+lockSuffix)))[0])
+		require.NoError(t, j.Close())
+	}
 }

@@ -11,6 +11,7 @@ import (
 // Options say how a file is opened.
 type Options struct {
 	Sync     Sync
+	Existing bool     // a file that does not exist is not created
 	Progress Progress // of reading and rewriting the file; nil: nobody is told
 
 	sys system // nil: the disk
@@ -21,19 +22,18 @@ type Options struct {
 // [ErrFormat], one that is open with [ErrLocked], a damaged one with a
 // [*CorruptError]; all are left alone. A write that was cut short is cut off:
 // see [Journal.Recovery].
-func Open(path string, o Options) (*Journal, error) {
+func Open(path string, o Options) (opened *Journal, err error) {
 	if !supported {
 		return nil, errUnsupported
 	}
 	if o.sys == nil {
 		o.sys = disk{}
 	}
-	path, err := resolve(path)
-	if err != nil {
+	if path, err = resolve(path); err != nil {
 		return nil, placed(err)
 	}
-	// a file that is no store gets no lock file beside it
-	if err := peek(path); errors.Is(err, ErrFormat) {
+	// what is no store gets no lock file beside it
+	if err := peek(path); errors.Is(err, ErrFormat) || o.Existing && errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	held, err := lock(o.sys, path)
@@ -42,8 +42,13 @@ func Open(path string, o Options) (*Journal, error) {
 	}
 	j := &Journal{storage: &storage{sys: o.sys, path: path, lock: held, sync: o.Sync, progress: o.Progress}}
 	j.synchronized.L = &j.syncing
+	defer func() {
+		if opened == nil { // also if progress panics
+			err = errors.Join(err, j.abandon())
+		}
+	}()
 	if err := j.open(); err != nil {
-		return nil, errors.Join(placed(err), j.abandon())
+		return nil, placed(err)
 	}
 	return j, nil
 }
@@ -72,9 +77,6 @@ func (j *Journal) abandon() error {
 
 // open opens the file, of which the lock is held.
 func (j *Journal) open() error {
-	if err := j.sys.Remove(j.path + compactSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	if err := j.openFile(); err != nil {
 		return err
 	}
@@ -84,6 +86,9 @@ func (j *Journal) open() error {
 	}
 	found, err := scan(j.file, info.Size(), j.path, j.progress, nil)
 	if err != nil {
+		return err
+	}
+	if err := j.removeRest(found); err != nil {
 		return err
 	}
 	j.recovery.Tail = found.Tail
@@ -128,9 +133,6 @@ func (j *Journal) openFile() error {
 	} else if err != nil {
 		return fmt.Errorf("lock %s: %w", j.path, err)
 	}
-	if create {
-		return j.sys.SyncDir(filepath.Dir(j.path))
-	}
 	return nil
 }
 
@@ -145,18 +147,15 @@ func (j *Journal) begin(size int64) error {
 			return err
 		}
 	}
-	j.salt = newSalt()
-	header := appendHeader(nil, kindBegin, beginNumber, j.salt)
+	s := newSalt()
+	header := appendHeader(nil, kindBegin, beginNumber, s)
 	if _, err := j.file.WriteAt(header, 0); err != nil {
 		return err
 	}
-	j.end, j.clean = int64(len(header)), true
+	j.seed, j.end, j.clean = s.seed(), int64(len(header)), true
 	j.sequence.Store(beginNumber)
 	j.synced.Store(beginNumber)
-	if err := j.file.Sync(); err != nil {
-		return err
-	}
-	return j.sys.SyncDir(filepath.Dir(j.path))
+	return j.file.Sync()
 }
 
 // cut cuts the file off.
@@ -170,46 +169,51 @@ func (j *Journal) cut(end int64) error {
 
 // goOn makes the file ready to be written behind its last whole group.
 func (j *Journal) goOn(found Summary) error {
-	j.salt, j.end, j.clean = found.salt, found.End, found.Closed
+	j.seed, j.end, j.last, j.clean = found.seed, found.End, found.End-found.lastSize, found.Closed
 	j.sequence.Store(found.Sequence)
 	j.synced.Store(found.Sequence)
 	if found.Tail != nil {
 		if err := j.cut(found.End); err != nil {
 			return err
 		}
+		j.clean = false
 	}
-	if found.Closed && found.Tail == nil {
+	if j.clean {
 		return nil
 	}
-	// A sync that failed before may have left what can be read, but is not on
-	// the disk, and would not be written by another sync.
-	if err := j.writeAgain(found.claimedEnd, found.End); err != nil {
+	if err := j.ensure(found.unsynced); err != nil {
 		return err
 	}
 	number := found.Sequence + leftOut
-	opened := appendFrame(nil, new(tally).frame(kindOpened, number, found.claimed), j.salt)
+	opened := appendFrame(nil, new(tally).frame(kindOpened, number, found.Sequence), j.seed)
 	if _, err := j.file.WriteAt(opened, j.end); err != nil {
-		return err
-	}
-	if err := j.file.Sync(); err != nil {
 		return err
 	}
 	j.end += int64(len(opened))
 	j.sequence.Store(number)
 	j.synced.Store(number)
-	return nil
+	return j.file.Sync()
 }
 
-// writeAgain writes a part of the file in its own place.
-func (j *Journal) writeAgain(from, to int64) error {
+// ensure sees to it that what can be read of the file is on the disk, and its
+// name too. Of the file that is certain up to an offset. A sync that failed
+// before may have left behind it what was not written, and would not be by
+// another sync: so it is written again, in its place.
+func (j *Journal) ensure(from int64) error {
 	s := scanner{file: j.file, path: j.path}
 	var failed error
-	err := s.chunks(from, to, 0, func(at int64, text []byte, _ int) {
+	err := s.chunks(from, j.end, 0, func(at int64, text []byte, _ int) {
 		if failed == nil {
 			_, failed = j.file.WriteAt(text, at)
 		}
 	})
-	return errors.Join(err, failed)
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	return j.sys.SyncDir(filepath.Dir(j.path))
 }
 
 // samePlace returns an error if the file at the path is not the one that the

@@ -1,10 +1,10 @@
 package journal
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,7 +45,7 @@ func Scan(ctx context.Context, path string, progress Progress, visit func(ops []
 	defer func() { err = errors.Join(err, f.Close()) }()
 	var ops []Op
 	return scan(f, size, path, progress, func(g *group) error {
-		if err := ctx.Err(); err != nil || visit == nil {
+		if err := ctx.Err(); err != nil || visit == nil || g.isHeader() {
 			return err
 		}
 		ops = g.ops(ops[:0])
@@ -81,9 +81,11 @@ func Load(ctx context.Context, path string, progress Progress) (*Journal, Summar
 
 // create makes a new file, which must not exist, and has write fill it. It
 // leaves nothing behind if that fails.
-func create(path string, write func(file) error) error {
-	path, err := resolve(path)
-	if err != nil {
+func create(path string, write func(file) error) (err error) {
+	if !supported {
+		return errUnsupported
+	}
+	if path, err = resolve(path); err != nil {
 		return placed(err)
 	}
 	f, err := disk{}.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -93,43 +95,79 @@ func create(path string, write func(file) error) error {
 	if err != nil {
 		return placed(err)
 	}
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
+	whole := false
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if !whole || err != nil { // also if progress panics
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(path))
+	if err := f.Sync(); err != nil {
+		return err
 	}
+	whole = true
 	return disk{}.SyncDir(filepath.Dir(path))
 }
 
 // Backup copies a file up to its last whole transaction into a new file, which
-// is then as if it had been closed there.
-func Backup(ctx context.Context, path, target string, progress Progress) (found Summary, err error) {
+// is then as if it had been closed there. It has a salt of its own, and goes on
+// with other numbers than the file that was copied.
+func Backup(ctx context.Context, path, target string, progress Progress) (err error) {
 	from, path, size, err := openToRead(path)
 	if err != nil {
-		return Summary{}, err
+		return err
 	}
 	defer func() { err = errors.Join(err, from.Close()) }()
-	err = create(target, func(to file) error {
-		var failed error
-		found, failed = scan(from, size, path, progress, func(*group) error { return ctx.Err() })
-		if failed != nil {
-			return failed
+	return create(target, func(to file) error {
+		b := backup{salt: newSalt(), out: bufio.NewWriterSize(to, 1<<20)}
+		found, err := scan(from, size, path, progress, func(g *group) error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			return b.write(g)
+		})
+		if err != nil {
+			return err
 		}
-		if found.torn {
-			_, failed = to.WriteAt(appendHeader(nil, kindBegin, beginNumber, newSalt()), 0)
-			return failed
-		}
-		if _, failed = io.Copy(to, io.NewSectionReader(from, 0, found.End)); failed != nil || found.Closed {
-			return failed
-		}
-		if failed = to.Sync(); failed != nil {
-			return failed
-		}
-		closed := new(tally).frame(kindClosed, found.Sequence+1, found.Sequence)
-		_, failed = to.WriteAt(appendFrame(nil, closed, found.salt), found.End)
-		return failed
+		return b.finish(found)
 	})
-	return found, err
+}
+
+// backup writes the groups of a file to another one.
+type backup struct {
+	salt salt
+	out  *bufio.Writer
+	text []byte
+}
+
+// write writes a group with a frame of the new file.
+func (b *backup) write(g *group) error {
+	if g.isHeader() {
+		b.text = appendHeader(b.text[:0], g.kind, g.sequence, b.salt)
+	} else {
+		b.text = b.text[:0]
+		for _, c := range g.commands {
+			b.text = append(b.text, g.text[c.start:c.end]...)
+		}
+		b.text = appendFrame(b.text, g.frame, b.salt.seed())
+	}
+	_, err := b.out.Write(b.text)
+	return err
+}
+
+// finish ends the new file, unless there was no transaction yet.
+func (b *backup) finish(found Summary) error {
+	if found.torn {
+		b.text = appendHeader(nil, kindBegin, beginNumber, b.salt)
+	} else if number := found.Sequence + leftOut; found.Sequence != beginNumber {
+		b.text = appendFrame(b.text[:0], new(tally).frame(kindOpened, number, found.Sequence), b.salt.seed())
+		b.text = appendFrame(b.text, new(tally).frame(kindClosed, number+1, number), b.salt.seed())
+	} else {
+		b.text = nil
+	}
+	_, err := b.out.Write(b.text)
+	return errors.Join(err, b.out.Flush())
 }

@@ -34,7 +34,7 @@ func TestReadingTakesNoLockAndChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, content(t, loaded))
 	require.NoError(t, loaded.Close())
-	_, err = Backup(t.Context(), path, path+".copy", nil)
+	err = Backup(t.Context(), path, path+".copy", nil)
 	require.NoError(t, err)
 	salvaged, err := Salvage(t.Context(), path, path+".saved", nil)
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestReadingAWriteUnderWay(t *testing.T) {
 	require.EqualValues(t, 2, found.Transactions)
 	require.Equal(t, &Tail{Offset: s.ends[2], Bytes: int64(len(s.text)-5) - s.ends[2], Reason: found.Tail.Reason}, found.Tail)
 	require.Contains(t, found.Tail.Reason, "ends in the middle of a command")
-	_, err = Backup(t.Context(), path, path+".copy", nil)
+	err = Backup(t.Context(), path, path+".copy", nil)
 	require.NoError(t, err)
 	require.Equal(t, s.states[2], content(t, open(t, path+".copy", Options{})))
 }
@@ -86,10 +86,7 @@ func TestTargetsThatCannotBe(t *testing.T) {
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, work := range map[string]func(ctx context.Context, path, target string, progress Progress) error{
-		"backup": func(ctx context.Context, path, target string, p Progress) error {
-			_, err := Backup(ctx, path, target, p)
-			return err
-		},
+		"backup": Backup,
 		"salvage": func(ctx context.Context, path, target string, p Progress) error {
 			_, err := Salvage(ctx, path, target, p)
 			return err
@@ -103,7 +100,7 @@ func TestTargetsThatCannotBe(t *testing.T) {
 		require.ErrorIs(t, work(t.Context(), filepath.Join(dir, "absent"), filepath.Join(dir, "new"), nil), fs.ErrNotExist, name)
 	}
 	var corrupt *CorruptError
-	_, err = Backup(t.Context(), damaged, filepath.Join(dir, "new"), nil)
+	err = Backup(t.Context(), damaged, filepath.Join(dir, "new"), nil)
 	require.ErrorAs(t, err, &corrupt)
 	require.Equal(t, "mine", string(read(t, taken)))
 	_, err = os.Stat(filepath.Join(dir, "new"))
@@ -128,6 +125,9 @@ func TestSalvageTakesAllThatIsWhole(t *testing.T) {
 		want := Salvaged{Transactions: 6}
 		state := map[string]string{}
 		_, err = scan(bytes.NewReader(s.text), int64(len(s.text)), "", nil, func(g *group) error {
+			if g.isHeader() {
+				return nil
+			}
 			if g.start <= int64(at) && int64(at) < g.start+int64(g.size) {
 				lost := Lost{Offset: g.start, Bytes: int64(g.size), From: max(g.sequence, 1)}
 				if g.kind == kindData {
@@ -192,6 +192,88 @@ func TestSalvageOfManyDamages(t *testing.T) {
 	found, err = Salvage(t.Context(), path, filepath.Join(dir, "empty"), nil)
 	require.NoError(t, err)
 	require.Equal(t, []Lost{{Offset: int64(headerSize), Bytes: int64(len(text) - headerSize), From: 1, Reason: "no command begins here"}}, found.Lost)
+}
+
+// TestSalvageWithoutTheBeginning loses the header, and with it the salt.
+func TestSalvageWithoutTheBeginning(t *testing.T) {
+	dir := t.TempDir()
+	path, target := filepath.Join(dir, "db"), filepath.Join(dir, "saved")
+	s := tell(t, Options{}, 10, true)
+	for _, lost := range []int{1, headerSize / 2, headerSize, 512} {
+		for _, fill := range []byte{0, 'x'} {
+			copy(s.text, bytes.Repeat([]byte{fill}, lost))
+			write(t, path, s.text)
+			_, err := Open(path, Options{})
+			require.Error(t, err)
+			found, err := Salvage(t.Context(), path, target, nil)
+			require.NoError(t, err, "%d bytes lost", lost)
+			whole := int64(0)
+			for i := range 10 {
+				if s.ends[i] >= int64(lost) && (i > 0 || lost <= headerSize) {
+					whole++
+				}
+			}
+			require.Equal(t, whole, found.Transactions, "%d bytes lost", lost)
+			require.NoError(t, os.Remove(target))
+		}
+	}
+}
+
+// TestSalvageOfValuesThatHoldGroups damages a group whose value is what the
+// file was before it: nothing is taken from the value.
+func TestSalvageOfValuesThatHoldGroups(t *testing.T) {
+	dir := t.TempDir()
+	path, target := filepath.Join(dir, "db"), filepath.Join(dir, "saved")
+	j, err := Open(path, Options{})
+	require.NoError(t, err)
+	commit(t, j, Op{Key: "a", Value: "1"})
+	commit(t, j, Op{Key: "a", Value: "2"})
+	begin := int(j.end)
+	commit(t, j, Op{Key: "copy", Value: string(read(t, path))})
+	end := int(j.end)
+	commit(t, j, Op{Key: "b", Value: "3"})
+	require.NoError(t, j.Close())
+	text := read(t, path)
+	for at := begin; at < end; at += 5 {
+		damaged := bytes.Clone(text)
+		damaged[at] ^= 1
+		write(t, path, damaged)
+		found, err := Salvage(t.Context(), path, target, nil)
+		require.NoError(t, err)
+		require.EqualValues(t, 3, found.Transactions, at)
+		require.Equal(t, map[string]string{"a": "2", "b": "3"}, content(t, open(t, target, Options{sys: &faultySystem{lazy: true}})), at)
+		target += "x"
+	}
+}
+
+func TestSalvageOfWhatIsTooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	write(t, path, appendHeader(nil, kindBegin, beginNumber, newSalt()))
+	require.NoError(t, os.Truncate(path, 1<<42))
+	_, err := Salvage(t.Context(), path, path+".saved", nil)
+	require.ErrorIs(t, err, ErrTooLarge)
+	write(t, path, nil)
+	require.NoError(t, os.Truncate(path, 1<<42))
+	_, err = Salvage(t.Context(), path, path+".saved", nil)
+	require.ErrorIs(t, err, ErrFormat)
+	_, err = Open(path, Options{})
+	require.ErrorIs(t, err, ErrFormat)
+}
+
+// TestNumbersOfCopiesAreTheirOwn looks that a copy of a file never gives a
+// number that the file gives too.
+func TestNumbersOfCopiesAreTheirOwn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	j := open(t, path, Options{})
+	last := commit(t, j, Op{Key: "a"})
+	require.NoError(t, Backup(t.Context(), path, path+".copy", nil))
+	_, err := Salvage(t.Context(), path, path+".saved", nil)
+	require.NoError(t, err)
+	copied := commit(t, open(t, path+".copy", Options{}))
+	saved := commit(t, open(t, path+".saved", Options{}))
+	require.Greater(t, copied, last+leftOut)
+	require.Greater(t, saved, last+leftOutBySalvage)
+	require.Less(t, commit(t, j), copied)
 }
 
 func TestSalvageOfAnEarlyVersion(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -30,7 +30,7 @@ type Salvaged struct {
 
 // Salvage writes what is whole in a file into a new one. Transactions behind
 // damage are taken too: the records of the new file are as the transactions
-// that are left make them.
+// that are left make them. All of the file is read into memory.
 func Salvage(ctx context.Context, path, target string, progress Progress) (found Salvaged, err error) {
 	from, path, size, err := openToRead(path)
 	if err != nil {
@@ -42,25 +42,22 @@ func Salvage(ctx context.Context, path, target string, progress Progress) (found
 		return Salvaged{}, err
 	}
 	defer func() { err = errors.Join(err, records.Close()) }()
-	s := salvager{ctx: ctx, path: path, text: make([]byte, size), records: records, last: beginNumber, frameAt: -1}
-	if _, err := io.ReadFull(io.NewSectionReader(from, 0, size), s.text); err != nil {
-		return Salvaged{}, err
-	}
-	if err := s.read(progress); err != nil {
+	s := salvager{ctx: ctx, path: path, records: records, last: beginNumber, highest: beginNumber, frameAt: -1}
+	if err := s.read(from, size, progress); err != nil {
 		return s.Salvaged, err
 	}
 	err = create(target, func(to file) error {
-		// numbers that were perhaps given to what is lost are left out
-		w := &copier{salt: newSalt(), sequence: s.last + leftOut}
-		w.begin(to)
-		err := records.Ascend("", func(key, value string) bool {
-			s.Records++
-			return w.add(key, value) == nil
-		})
-		return errors.Join(err, w.finish())
+		w := &copier{salt: newSalt(), sequence: s.highest + leftOutBySalvage}
+		err := w.copy(to, records)
+		s.Records = w.records
+		return err
 	})
 	return s.Salvaged, err
 }
+
+// leftOutBySalvage is how many numbers are left out, for some were given to
+// what is lost, perhaps in several openings that each left out some.
+const leftOutBySalvage = 1000 * leftOut
 
 // salvager gathers what is whole in a text.
 type salvager struct {
@@ -70,29 +67,54 @@ type salvager struct {
 	text    []byte
 	records *Journal
 	last    int64 // number of the last group that was whole
+	highest int64 // number that any frame tells
 	ops     []Op
 	frame   frame // the first at nextStart's last place or behind it
 	frameAt int
 }
 
 // read reads groups wherever they begin.
-func (s *salvager) read(progress Progress) error {
-	if bytes.HasPrefix(s.text, frameless) {
-		return s.readFrameless()
-	}
-	size := int64(len(s.text))
-	sc := &scanner{file: bytes.NewReader(s.text), path: s.path, size: size, progress: progress, keeping: true, salvaging: true}
+func (s *salvager) read(from file, size int64, progress Progress) error {
+	sc := &scanner{path: s.path, size: size, progress: progress, keeping: true, salvaging: true, all: true}
 	sc.last.sequence = beginNumber - 1
-	var err error
-	sc.salt, sc.torn, err = readHeader(sc.file, size, s.path)
-	if salt, ok := findSalt(s.text); ok {
-		sc.salt = salt
-	} else if err != nil {
+	begin := make([]byte, min(size, readSize))
+	if _, err := io.ReadFull(io.NewSectionReader(from, 0, size), begin); err != nil {
 		return err
+	}
+	if s.text = begin; bytes.HasPrefix(begin, frameless) {
+		return s.readAll(from, size, s.readFrameless)
+	}
+	var err error
+	sc.seed, sc.torn, err = readHeader(from, size, s.path)
+	if _, _, ok := findFrame(begin, 0, sc.seed); !ok && !sc.torn {
+		var found bool
+		if sc.seed, found = findSeed(begin); !found && err != nil {
+			return err
+		}
 	}
 	if sc.torn {
 		return nil
 	}
+	return s.readAll(from, size, func() error { return s.readGroups(sc) })
+}
+
+// readAll reads all of the file before it goes on.
+func (s *salvager) readAll(from file, size int64, then func() error) error {
+	const most = 1 << 40
+	if size > most || size != int64(int(size)) {
+		return fmt.Errorf("%w: %s has %d bytes, more than fit into memory", ErrTooLarge, s.path, size)
+	}
+	s.text = make([]byte, size)
+	if _, err := io.ReadFull(io.NewSectionReader(from, 0, size), s.text); err != nil {
+		return err
+	}
+	return then()
+}
+
+// readGroups takes all groups that are whole.
+func (s *salvager) readGroups(sc *scanner) error {
+	size := int64(len(s.text))
+	sc.buffer = s.text
 	var lost *Lost // what was met last, and does not end yet
 	for sc.End < size {
 		if err := s.ctx.Err(); err != nil {
@@ -107,14 +129,14 @@ func (s *salvager) read(progress Progress) error {
 				s.Lost = append(s.Lost, Lost{Offset: sc.End, From: max(s.last, 0) + 1, Reason: bad.reason})
 				lost = &s.Lost[len(s.Lost)-1]
 			}
-			sc.seek(s.nextStart(sc))
+			sc.End = s.nextStart(sc)
 			lost.Bytes = sc.End - lost.Offset
 			continue
 		}
 		if lost != nil && g.kind != kindOpened {
 			lost.To = g.sequence - 1
 		}
-		lost, s.last = nil, g.sequence
+		lost, s.last, s.highest = nil, g.sequence, max(s.highest, g.sequence)
 		if err := s.take(g); err != nil {
 			return err
 		}
@@ -125,7 +147,7 @@ func (s *salvager) read(progress Progress) error {
 
 // take applies a group, but for a header.
 func (s *salvager) take(g *group) error {
-	if g.kind == kindBegin || g.kind == kindCopy {
+	if g.isHeader() {
 		return nil
 	}
 	if g.kind == kindData {
@@ -140,22 +162,28 @@ func (s *salvager) take(g *group) error {
 // begins.
 func (s *salvager) nextStart(sc *scanner) int64 {
 	for at := int(sc.End) + 1; ; at++ {
-		if at = nextCommand(s.text, at); at < 0 {
-			break
-		}
-		if s.frameAt < at {
-			var ok bool
-			if s.frame, s.frameAt, ok = findFrame(s.text, at, sc.salt); !ok {
-				break
-			}
+		if at = nextCommand(s.text, at); at < 0 || !s.nextFrame(sc, at) {
+			s.frameAt = len(s.text)
+			return int64(len(s.text))
 		}
 		end := at + s.frame.size
 		if s.frameAt < end && (end == len(s.text) || end < len(s.text) && s.text[end] == setBegin[0]) {
 			return int64(at)
 		}
 	}
-	s.frameAt = len(s.text)
-	return int64(len(s.text))
+}
+
+// nextFrame finds the first frame at a place or behind it, but for those of
+// groups that came before: they stand in values.
+func (s *salvager) nextFrame(sc *scanner, at int) bool {
+	for s.frameAt < at || s.frame.sequence < sc.last.sequence {
+		var ok bool
+		if s.frame, s.frameAt, ok = findFrame(s.text, max(at, s.frameAt+1), sc.seed); !ok {
+			return false
+		}
+		s.highest = max(s.highest, s.frame.sequence)
+	}
+	return true
 }
 
 // nextCommand returns where the next command begins, at from or later; -1:
@@ -174,33 +202,29 @@ func nextCommand(text []byte, from int) int {
 	return -1
 }
 
-// findSalt finds the salt of a file whose header has one damaged byte.
-func findSalt(text []byte) (s salt, ok bool) {
-	const digits = "0123456789abcdef"
-	near := text[:min(len(text), 64<<10)]
-	if len(near) < headerSize {
-		return s, false
-	}
-	written := bytes.Clone(near[len(headerBegin)+1:][:2*len(s)])
-	try := func() bool {
-		if _, err := hex.Decode(s[:], written); err != nil {
-			return false
+// findSeed finds the seed of a file whose header is damaged or lost: that which
+// most frames have been written with.
+func findSeed(text []byte) (best seed, ok bool) {
+	seeds := map[seed]map[string]bool{} // the different frames of each
+	for at := 0; ; at++ {
+		next := bytes.Index(text[at:], sharedBegin)
+		if next < 0 || len(text)-at-next < frameCommand {
+			break
 		}
-		_, _, ok := findFrame(near, 0, s)
-		return ok
-	}
-	if try() {
-		return s, true
-	}
-	for i, was := range written {
-		for _, written[i] = range []byte(digits) {
-			if try() {
-				return s, true
-			}
+		at += next
+		frame := text[at+len(frameBegin[0]):][:frameSize]
+		s := seedOf(frame)
+		if seeds[s] == nil {
+			seeds[s] = map[string]bool{}
 		}
-		written[i] = was
+		seeds[s][string(frame)] = true
 	}
-	return s, false
+	for s, frames := range seeds {
+		if len(frames) > len(seeds[best]) || len(frames) == len(seeds[best]) && s < best {
+			best, ok = s, true
+		}
+	}
+	return best, ok
 }
 
 // readFrameless takes all commands of a file of an early version.
@@ -221,7 +245,7 @@ func (s *salvager) readFrameless() error {
 		at = c.end
 		key, value := string(s.text[c.key:c.keyEnd]), s.text[c.value:c.valueEnd]
 		if key == numberKey && len(value) == 8 {
-			s.last = int64(binary.BigEndian.Uint64(value))
+			s.highest = int64(binary.BigEndian.Uint64(value))
 			s.Transactions++
 		}
 		if key < firstKey {

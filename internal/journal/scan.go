@@ -29,11 +29,10 @@ type Summary struct {
 	Closed       bool  // nothing was written since the file was closed
 	Tail         *Tail // nil: there is none
 
-	salt salt
-	torn bool // the file is not even a whole header
-	// claimed is the last group that a later one says was on the disk, and
-	// claimedEnd where it ends.
-	claimed, claimedEnd int64
+	seed     seed
+	torn     bool  // the file is not even a whole header
+	unsynced int64 // where groups begin that no later one says were on the disk
+	lastSize int64 // of the last whole group
 }
 
 // group is a whole group of a file. It is valid until the next is read.
@@ -63,20 +62,24 @@ type scanner struct {
 
 	buffer  []byte // what was read from base on
 	base    int64
+	all     bool // buffer is all of the file
 	group   group
 	pending []groupEnd // groups that no later one says were on the disk
 }
 
 type groupEnd struct{ sequence, end int64 }
 
+// isHeader reports whether the group begins a file.
+func (g *group) isHeader() bool { return g.kind == kindBegin || g.kind == kindCopy }
+
 // scan reads a file from its beginning to the end of its last whole group, and
-// calls visit for each group but the header. Its error wraps [ErrFormat] or is
+// calls visit for each, which may be nil. Its error wraps [ErrFormat] or is
 // a [*CorruptError], or one of reading or of visit.
 func scan(file io.ReaderAt, size int64, path string, progress Progress, visit func(*group) error) (Summary, error) {
 	s := &scanner{file: file, path: path, size: size, progress: progress, keeping: visit != nil}
 	s.Size = size
 	var err error
-	if s.salt, s.torn, err = readHeader(file, size, path); err != nil {
+	if s.seed, s.torn, err = readHeader(file, size, path); err != nil {
 		return s.Summary, err
 	}
 	if s.torn {
@@ -94,7 +97,7 @@ func scan(file io.ReaderAt, size int64, path string, progress Progress, visit fu
 			err := s.judge(bad)
 			return s.Summary, err
 		}
-		if visit != nil && g.start > 0 {
+		if visit != nil {
 			if err := visit(g); err != nil {
 				return s.Summary, err
 			}
@@ -124,6 +127,9 @@ const readSize = 1 << 20
 // more reads on behind what is in the buffer, of which nothing before the
 // current group is kept. It returns false at the end of the file.
 func (s *scanner) more() (bool, error) {
+	if s.all {
+		return false, nil
+	}
 	if done := int(s.End - s.base); done > 0 {
 		s.buffer = s.buffer[:copy(s.buffer, s.buffer[done:])]
 		s.base = s.End
@@ -148,9 +154,6 @@ func (s *scanner) more() (bool, error) {
 	}
 	return true, err
 }
-
-// seek goes on at another place of the file.
-func (s *scanner) seek(to int64) { s.End, s.base, s.buffer = to, to, s.buffer[:0] }
 
 // damage says why the bytes at the end of the last group are no group.
 type damage struct {
@@ -236,7 +239,7 @@ func (s *scanner) addCommand(text []byte, c command, t *tally, met *copies) *dam
 	case c.delete || met.has[i]:
 		return s.damage(c.start, "a frame stands where none can be")
 	}
-	f, ok := decodeFrame(text[c.value:c.valueEnd], s.salt)
+	f, ok := decodeFrame(text[c.value:c.valueEnd], s.seed)
 	if !ok {
 		return &damage{at: s.End + int64(c.start), reason: "a frame is damaged", zero: cutByZeros(text[c.value:c.valueEnd])}
 	}
@@ -275,17 +278,24 @@ func (s *scanner) follows(f frame) string {
 			return "the records are not complete"
 		}
 	case f.kind == kindData || f.kind == kindClosed:
-		if f.sequence != s.last.sequence+1 {
+		if f.sequence != s.last.sequence+1 || f.synced > s.last.sequence {
 			return fmt.Sprintf("transaction %d follows transaction %d", f.sequence, s.last.sequence)
 		}
 	case f.kind == kindOpened:
-		if f.sequence <= s.last.sequence {
-			return fmt.Sprintf("number %d follows number %d", f.sequence, s.last.sequence)
+		if !s.opens(f) {
+			return fmt.Sprintf("number %d, which goes on after number %d, follows number %d", f.sequence, f.synced, s.last.sequence)
 		}
 	default:
 		return "a group is of a kind that cannot stand here"
 	}
 	return ""
+}
+
+// opens reports whether a frame is that of the group with which the file was
+// opened after its last whole one.
+func (s *scanner) opens(f frame) bool {
+	return f.kind == kindOpened && f.synced == s.last.sequence &&
+		(f.sequence == f.synced+1 || f.sequence == f.synced+leftOut)
 }
 
 // accept goes behind a whole group.
@@ -300,15 +310,15 @@ func (s *scanner) accept(f frame, end int64) {
 	case kindData:
 		s.Transactions++
 	}
-	s.last, s.End = f, end
+	s.last, s.lastSize, s.End = f, end-s.End, end
 	s.Sequence, s.Closed = f.sequence, f.kind == kindClosed || f.kind == kindBegin
 	if s.copying || f.kind == kindBegin {
-		s.claimed, s.claimedEnd = f.sequence, end
+		s.unsynced = end
 		return
 	}
 	s.pending = append(s.pending, groupEnd{f.sequence, end})
 	for len(s.pending) > 0 && s.pending[0].sequence <= f.synced {
-		s.claimed, s.claimedEnd = s.pending[0].sequence, s.pending[0].end
+		s.unsynced = s.pending[0].end
 		s.pending = s.pending[1:]
 	}
 }
@@ -318,7 +328,8 @@ func (s *scanner) accept(f frame, end int64) {
 // returns as a [*CorruptError].
 //
 // Cut short is what no later group says was on the disk, and what looks like
-// it: it ends too soon, or blocks of it were never written and read as zeros.
+// it: it ends too soon, or blocks of the disk were never written and read as
+// zeros.
 // One changed byte looks like neither: at least one copy of the frame is
 // whole, and tells how long the group is and how many of its bytes are zero.
 func (s *scanner) judge(d *damage) error {
@@ -328,7 +339,7 @@ func (s *scanner) judge(d *damage) error {
 		return err
 	}
 	torn := d.ended || d.zero
-	own := facts.first != nil && (facts.first.sequence == s.last.sequence+1 || facts.first.kind == kindOpened)
+	own := facts.first != nil && (facts.first.sequence == s.last.sequence+1 || s.opens(*facts.first))
 	end := s.End
 	if own {
 		end += int64(facts.first.size)
@@ -341,12 +352,12 @@ func (s *scanner) judge(d *damage) error {
 		reason += "; a later transaction says that this was on the disk"
 	case own && end > s.size:
 		torn = true
+	case own && facts.content < end && (s.size > end || facts.content < end-1):
+		torn = true // more than one byte at the end of the file is zero
 	case own:
-		lost, err := s.lostZeros(facts.first, end)
-		if err != nil {
+		if torn, err = s.lostBlocks(facts.first, end); err != nil {
 			return err
 		}
-		torn = lost > 1 || s.size > end && facts.content < end
 	}
 	if !torn {
 		return s.corrupt(s.End, "%s", reason)
@@ -365,7 +376,7 @@ type tailFacts struct {
 func (s *scanner) readTail() (facts tailFacts, err error) {
 	facts.content, facts.synced = s.End, math.MinInt64
 	err = s.chunks(s.End, s.size, frameCommand-1, func(at int64, text []byte, fresh int) {
-		for f, at, ok := findFrame(text, 0, s.salt); ok; f, at, ok = findFrame(text, at+1, s.salt) {
+		for f, at, ok := findFrame(text, 0, s.seed); ok; f, at, ok = findFrame(text, at+1, s.seed) {
 			if f.sequence <= s.last.sequence {
 				continue // in a value
 			}
@@ -386,12 +397,23 @@ func (s *scanner) readTail() (facts tailFacts, err error) {
 	return facts, err
 }
 
-// lostZeros returns how many more bytes of a group are zero than its frame
-// says.
-func (s *scanner) lostZeros(f *frame, end int64) (int, error) {
-	lost := -f.zeros - zeros(appendFrame(nil, *f, s.salt))
-	err := s.chunks(s.End, end, 0, func(_ int64, text []byte, fresh int) { lost += zeros(text[fresh:]) })
-	return lost, err
+// blockSize is that of the smallest blocks of disks.
+const blockSize = 512
+
+// lostBlocks reports whether a group up to an end has blocks, or its part of
+// them, that are all zero, and more bytes that are zero than its frame says.
+func (s *scanner) lostBlocks(f *frame, end int64) (bool, error) {
+	lost := -f.zeros - zeros(appendFrame(nil, *f, s.seed))
+	empty := false
+	err := s.chunks(s.End, end, 0, func(at int64, text []byte, _ int) {
+		for len(text) > 0 {
+			part := text[:min(len(text), blockSize-int(at%blockSize))]
+			n := zeros(part)
+			lost, empty = lost+n, empty || n == len(part)
+			at, text = at+int64(len(part)), text[len(part):]
+		}
+	})
+	return empty && lost > 1, err
 }
 
 // chunks reads a part of the file, piece by piece. Each begins with as many

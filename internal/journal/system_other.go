@@ -11,4 +11,6 @@ const noFollow = 0
 
 func lockFile(file) error { return errUnsupported }
 
+func hasOtherNames(fs.FileInfo) bool { return false }
+
 func keepOwner(file, fs.FileInfo) error { return errUnsupported }

@@ -27,6 +27,9 @@ func lockFile(f file) error {
 	}
 }
 
+// hasOtherNames reports whether a file has more than one name.
+func hasOtherNames(info fs.FileInfo) bool { return info.Sys().(*syscall.Stat_t).Nlink > 1 }
+
 // keepOwner gives a new file to the owner of the one that it replaces.
 func keepOwner(f file, old fs.FileInfo) error {
 	info, err := f.Stat()
