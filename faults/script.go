@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 // session does what it is told with one store, step by step:
 //
 //	wait         for the next step
+//	tear         leave half a command at the end of the closed file, as a write
+//	             does that is cut short
 //	open, close
 //	commit N     the transaction of this number
 //	compact      if the store can
@@ -45,6 +48,8 @@ func (s *session) do(step string) (answer string, err error) {
 	switch verb {
 	case "wait":
 		return "", nil
+	case "tear":
+		return "", tear(s.path)
 	case "open":
 		s.store, err = s.target.open(s.path)
 		return "", err
@@ -71,6 +76,18 @@ func (s *session) do(step string) (answer string, err error) {
 		return "", s.store.close()
 	}
 	return "", fmt.Errorf("there is no step %q", step)
+}
+
+func tear(path string) error {
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if info, statErr := f.Stat(); statErr != nil || info.Size() == 0 {
+		return errors.Join(statErr, f.Close()) // opening it failed before it was a store
+	}
+	_, err = f.WriteString("*3\r\n$3\r\nset\r\n$4\r\nla")
+	return errors.Join(err, f.Close())
 }
 
 // list names the transactions that are there, and those that are there in
