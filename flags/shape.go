@@ -182,25 +182,27 @@ func sayText(dst []byte, s string) []byte {
 type form byte
 
 const (
-	anyText     form = iota // anything; an empty text says something
-	blankText               // anything; an empty text is as good as none
-	someText                // not empty
-	idText                  // not empty; or a reference
-	otherIDText             // an id in another flag: not empty, and no reference
-	keyText                 // the key of a flag
-	refText                 // a name to refer to
-	availText               // a ClientSideAvailability
+	anyText         form = iota // anything; an empty text says something
+	blankText                   // anything; an empty text is as good as none
+	someText                    // not empty
+	idText                      // not empty; or a reference
+	otherIDText                 // an id in another flag: not empty, and no reference
+	keyText                     // the key of a flag
+	environmentText             // the key of an environment
+	refText                     // a name to refer to
+	availText                   // a ClientSideAvailability
 )
 
 var formWords = [...]string{
-	anyText:     "text",
-	blankText:   "text",
-	someText:    "text",
-	idText:      "id",
-	otherIDText: "id",
-	keyText:     "key",
-	refText:     "name",
-	availText:   string(UsingMobileKey) + " or " + string(UsingEnvironmentID),
+	anyText:         "text",
+	blankText:       "text",
+	someText:        "text",
+	idText:          "id",
+	otherIDText:     "id",
+	keyText:         "key",
+	environmentText: "key",
+	refText:         "name",
+	availText:       string(UsingMobileKey) + " or " + string(UsingEnvironmentID),
 }
 
 func (f form) words() string { return formWords[f] }
@@ -217,7 +219,7 @@ func (f form) judge(s string) Code {
 		fits = fits && (!isRef || isName(name))
 	case otherIDText:
 		fits = fits && !isRef(s)
-	case keyText:
+	case keyText, environmentText:
 		fits = IsKey(s)
 	case refText:
 		fits = isName(s)
@@ -241,8 +243,12 @@ func (f form) message(s string) string {
 		return strictjson.Quote(s) + " is no way of client-side access" + meant(s, availabilities)
 	case s == "":
 		return messageEmpty
-	case f == keyText:
-		return strictjson.Quote(s) + " is no flag key: at most 256 letters, digits, dots, underscores or hyphens, the first a letter or digit"
+	case f == keyText || f == environmentText:
+		what := "flag"
+		if f == environmentText {
+			what = "environment"
+		}
+		return strictjson.Quote(s) + " is no " + what + " key: at most 256 letters, digits, dots, underscores or hyphens, the first a letter or digit"
 	case f == otherIDText:
 		return strictjson.Quote(s) + " is a reference, which cannot name what is in another flag: give the variation's id"
 	}
@@ -354,12 +360,21 @@ func valueDefect(v Value, above int, segment bool) (Code, string) {
 		return CodeWrongType, messageNull
 	case code != "":
 		return code, message
-	case segment && v.text[0] != '"':
-		return CodeWrongType, "must be a string, the key of a segment"
-	case segment && v.text == `""`:
-		return CodeMalformed, messageEmpty
+	case segment && (v.text[0] != '"' || v.text == `""`):
+		return segmentDefect(v)
 	case v.text[0] == '"':
 		return quotedDefect(v.text)
+	}
+	return "", ""
+}
+
+// segmentDefect returns what makes a value no key of a segment.
+func segmentDefect(v Value) (Code, string) {
+	switch {
+	case v.IsZero() || v.text[0] != '"':
+		return CodeWrongType, "must be a string, the key of a segment"
+	case v.text == `""`:
+		return CodeMalformed, messageEmpty
 	}
 	return "", ""
 }
