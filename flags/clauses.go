@@ -2,6 +2,7 @@ package flags
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
@@ -353,6 +354,7 @@ var addClauses = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "let rule {ruleId} also require that {clauses}",
+	apply:  (*work).addClauses,
 }
 
 // AddClauses adds clauses to a rule in one environment, behind those it has,
@@ -371,10 +373,12 @@ var removeClauses = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "remove clauses {clauseIds} from rule {ruleId}",
+	apply:  (*work).removeClauses,
 }
 
 // RemoveClauses removes clauses from a rule in one environment. A rule or
-// clause that does not exist is an error.
+// clause that does not exist is an error. A rule without any clause matches
+// every context.
 func RemoveClauses(ruleID string, clauseIDs ...string) Instruction {
 	return build(&removeClauses, text(ruleID), texts(slices.Clone(clauseIDs)))
 }
@@ -386,10 +390,11 @@ var updateClause = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "change clause {clauseId} of rule {ruleId} to {clause}",
+	apply:  (*work).updateClause,
 }
 
-// UpdateClause replaces a clause of a rule in one environment. A rule or clause
-// that does not exist is an error.
+// UpdateClause replaces a clause of a rule in one environment, which keeps its
+// id. A rule or clause that does not exist is an error.
 func UpdateClause(ruleID, clauseID string, clause Clause) Instruction {
 	return build(&updateClause, text(ruleID), text(clauseID), oneClause(clause.clone()))
 }
@@ -401,11 +406,12 @@ var addValuesToClause = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "add {values} to clause {clauseId} of rule {ruleId}",
+	apply:  (*work).addValuesToClause,
 }
 
 // AddValuesToClause adds values to a clause of a rule in one environment, which
-// otherwise stays as it is. A rule or clause that does not exist is an error.
-// The published API says that values are strings; here they may be of any
+// otherwise stays as it is. Values that it has are passed over. A rule or clause
+// that does not exist is an error. The published API says that values are strings; here they may be of any
 // type, as in the clause itself. At most 10,000 are allowed.
 func AddValuesToClause(ruleID, clauseID string, values ...Value) Instruction {
 	return build(&addValuesToClause, text(ruleID), text(clauseID), frees(slices.Clone(values)))
@@ -418,11 +424,190 @@ var removeValuesFromClause = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "remove {values} from clause {clauseId} of rule {ruleId}",
+	apply:  (*work).removeValuesFromClause,
 }
 
 // RemoveValuesFromClause removes values from a clause of a rule in one
-// environment, which otherwise stays as it is. A rule or clause that does not
-// exist is an error. At most 10,000 values are allowed.
+// environment, which otherwise stays as it is. Values that it does not have are
+// passed over. A rule or clause that does not exist is an error. At most 10,000 values are allowed.
 func RemoveValuesFromClause(ruleID, clauseID string, values ...Value) Instruction {
 	return build(&removeValuesFromClause, text(ruleID), text(clauseID), frees(slices.Clone(values)))
+}
+
+// newClauses returns what the document says of clauses that stand in a list at
+// the current place.
+func (w *work) newClauses(list []Clause) ([]clauseBody, error) {
+	bodies := make([]clauseBody, len(list))
+	w.at.push("clauses")
+	for i := range list {
+		w.at.pushIndex(i)
+		id, err := w.newID(list[i].Ref)
+		if err != nil {
+			return nil, err
+		}
+		bodies[i] = clauseBody{id: id, Clause: list[i].inDocument()}
+		w.at.pop()
+	}
+	w.at.pop()
+	return bodies, nil
+}
+
+// inDocument returns the clause as it stands in a flag's document. A clause
+// that names segments looks at all kinds of contexts if it says none.
+func (cl Clause) inDocument() Clause {
+	cl.Ref = ""
+	if cl.Op != OpSegmentMatch {
+		cl.ContextKind = orUser(cl.ContextKind)
+	}
+	return cl
+}
+
+func (w *work) addClauses(args []arg) error {
+	i, err := w.someRule(memberRuleID, textOf(args[0]))
+	if err != nil {
+		return err
+	}
+	list := args[1].(clauses)
+	if len(list) == 0 {
+		return nil
+	}
+	bodies, err := w.newClauses(list)
+	if err != nil {
+		return err
+	}
+	old := w.env().rules[i].clauses
+	if code, message := listDefect(len(old) + len(list)); code != "" {
+		return w.failAt("clauses", code, "the list of clauses then %s", message)
+	}
+	w.ownRule(i).clauses = append(slices.Clip(old), bodies...)
+	return nil
+}
+
+func (w *work) removeClauses(args []arg) error {
+	i, err := w.someRule(memberRuleID, textOf(args[0]))
+	if err != nil {
+		return err
+	}
+	rule := w.env().rules[i]
+	ids := make(map[string]struct{}, len(args[1].(texts)))
+	for j := range rule.clauses {
+		ids[rule.clauses[j].id] = struct{}{}
+	}
+	gone := make(map[string]struct{}, len(args[1].(texts)))
+	w.at.push("clauseIds")
+	for j, id := range args[1].(texts) {
+		resolved, err := w.resolve(strconv.Itoa(j), id)
+		if err != nil {
+			return err
+		}
+		if _, there := ids[resolved]; !there {
+			_, err := w.clauseOf(rule, strconv.Itoa(j), id)
+			return err
+		}
+		gone[resolved] = struct{}{}
+	}
+	w.at.pop()
+	if len(gone) == 0 {
+		return nil
+	}
+	clauses := make([]clauseBody, 0, len(rule.clauses)-len(gone))
+	for j := range rule.clauses {
+		if _, is := gone[rule.clauses[j].id]; !is {
+			clauses = append(clauses, rule.clauses[j])
+		}
+	}
+	w.ownRule(i).clauses = clauses
+	w.ids = nil
+	return nil
+}
+
+// oldClause returns the indexes of a rule and of a clause of it, which the first
+// two arguments name.
+func (w *work) oldClause(args []arg) (rule, clause int, err error) {
+	if rule, err = w.someRule(memberRuleID, textOf(args[0])); err != nil {
+		return 0, 0, err
+	}
+	clause, err = w.clauseOf(w.env().rules[rule], "clauseId", textOf(args[1]))
+	return rule, clause, err
+}
+
+// ownClause returns a clause to be changed. Its values are still shared.
+func (w *work) ownClause(rule, clause int) *clauseBody {
+	r := w.ownRule(rule)
+	r.clauses = slices.Clone(r.clauses)
+	return &r.clauses[clause]
+}
+
+func (w *work) updateClause(args []arg) error {
+	i, j, err := w.oldClause(args)
+	if err != nil {
+		return err
+	}
+	old := &w.env().rules[i].clauses[j]
+	given := Clause(args[2].(oneClause))
+	id := old.id
+	w.at.push("clause")
+	if given.Ref != "" {
+		if id, err = w.again(given.Ref, id); err != nil {
+			return err
+		}
+	}
+	w.at.pop()
+	body := clauseBody{id: id, Clause: given.inDocument(), more: old.more}
+	if !body.same(old) {
+		*w.ownClause(i, j) = body
+	}
+	return nil
+}
+
+// again returns the identifier of something that is replaced and gets a
+// reference: the one that it has, unless references name identifiers.
+func (w *work) again(ref, id string) (string, error) {
+	if w.how.RefID == nil || w.how.RefID(ref) == id {
+		return id, w.name(ref, id)
+	}
+	return w.newID(ref)
+}
+
+func (w *work) addValuesToClause(args []arg) error {
+	i, j, err := w.oldClause(args)
+	if err != nil {
+		return err
+	}
+	cl := &w.env().rules[i].clauses[j]
+	const above = 8 // arrays and objects around a value in a flag's document
+	w.at.push("values")
+	for k, v := range args[2].(frees) {
+		code, message := Code(""), ""
+		if cl.Op == OpSegmentMatch {
+			code, message = segmentDefect(v)
+		}
+		if depth := above + v.depth; depth > strictjson.MaxDepth {
+			code, message = CodeTooLarge, "would be nested "+strconv.Itoa(depth)+" deep in the flag; at most "+strconv.Itoa(strictjson.MaxDepth)+" are allowed"
+		}
+		if code != "" {
+			return w.failAt(strconv.Itoa(k), code, "%s", message)
+		}
+	}
+	w.at.pop()
+	return w.setClauseValues(i, j, union(cl.Values, args[2].(frees)))
+}
+
+func (w *work) removeValuesFromClause(args []arg) error {
+	i, j, err := w.oldClause(args)
+	if err != nil {
+		return err
+	}
+	return w.setClauseValues(i, j, without(w.env().rules[i].clauses[j].Values, args[2].(frees)))
+}
+
+func (w *work) setClauseValues(rule, clause int, values []Value) error {
+	if slices.Equal(w.env().rules[rule].clauses[clause].Values, values) {
+		return nil
+	}
+	if code, message := listDefect(len(values)); code != "" {
+		return w.failAt("values", code, "the list of values then %s", message)
+	}
+	w.ownClause(rule, clause).Values = values
+	return nil
 }

@@ -1,5 +1,17 @@
-// Package flags knows what a release changes: the instructions of a semantic
-// patch for a feature flag.
+// Package flags knows what a release changes: feature flags, and the
+// instructions of a semantic patch that change them.
+//
+// # Flags
+//
+// A [Flag] comes from the document of the LaunchDarkly REST API by [DecodeFlag].
+// It is an immutable value that tells what the document says, keeps members that
+// it does not know, and writes a canonical form.
+//
+// [Apply] applies instructions to a flag in one environment, all or nothing, and
+// returns a new flag, which shares with the old one what did not change. It
+// reads no clock and draws no random numbers: an [Application] says the instant,
+// where identifiers come from, and what other flags there are. An [*ApplyError]
+// says which instruction cannot be applied, where, and what exists instead.
 //
 // # Instructions
 //
@@ -14,9 +26,9 @@
 // same rules that reading keeps to. [Instruction.AppendJSON] writes one form
 // for each instruction, byte for byte, and what was valid comes back equal.
 //
-// Nothing here applies an instruction. [Instruction.Reads] and
-// [Instruction.Writes] tell which parts of a flag it concerns, and
-// [Instruction.Slots] which parts of it make sense for one flag only.
+// [Instruction.Reads] and [Instruction.Writes] tell which parts of a flag an
+// instruction concerns, and [Instruction.Slots] which parts of it make sense for
+// one flag only.
 //
 // # References
 //

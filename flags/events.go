@@ -8,6 +8,7 @@ var updateTrackEvents = kind{
 	params: []param{paramTrackEvents},
 	writes: []Field{FieldTrackEvents},
 	says:   "{trackEvents} event tracking for all rules",
+	apply:  (*work).updateTrackEvents,
 }
 
 // UpdateTrackEvents turns the tracking of events for the whole flag on or off
@@ -22,10 +23,25 @@ var updateTrackEventsFallthrough = kind{
 	params: []param{paramTrackEvents},
 	writes: []Field{FieldTrackEventsFallthrough},
 	says:   "{trackEvents} event tracking for the default rule",
+	apply:  (*work).updateTrackEventsFallthrough,
 }
 
 // UpdateTrackEventsFallthrough turns the tracking of events for the default
 // rule on or off in one environment.
 func UpdateTrackEventsFallthrough(trackEvents bool) Instruction {
 	return build(&updateTrackEventsFallthrough, truth(trackEvents))
+}
+
+func (w *work) updateTrackEvents(args []arg) error {
+	if track := isOf(args[0]); w.env().track != track {
+		w.ownEnv().track = track
+	}
+	return nil
+}
+
+func (w *work) updateTrackEventsFallthrough(args []arg) error {
+	if track := isOf(args[0]); w.env().trackDefault != track {
+		w.ownEnv().trackDefault = track
+	}
+	return nil
 }

@@ -29,7 +29,6 @@ type environmentBody struct {
 	prerequisites []prerequisiteBody
 	track         bool
 	trackDefault  bool
-	summary       string // the members _summary and evaluation, which follow from the others
 	more          string
 }
 
@@ -163,7 +162,6 @@ func (e *environmentBody) appendJSON(dst []byte) []byte {
 	dst = appendList(appendName(dst, "prerequisites"), e.prerequisites, (*prerequisiteBody).appendJSON)
 	dst = strictjson.AppendBool(appendName(dst, "trackEvents"), e.track)
 	dst = strictjson.AppendBool(appendName(dst, "trackEventsFallthrough"), e.trackDefault)
-	dst = append(dst, e.summary...)
 	return closeObject(append(dst, e.more...), start)
 }
 
@@ -181,7 +179,7 @@ func appendPointers[T any](dst []byte, list []*T, element func(*T, []byte) []byt
 
 var environmentMembers = []string{
 	"on", "archived", "salt", "lastModified", "version", "targets", "contextTargets", "rules", "fallthrough",
-	"offVariation", "prerequisites", "trackEvents", "trackEventsFallthrough", "_summary", "evaluation",
+	"offVariation", "prerequisites", "trackEvents", "trackEventsFallthrough",
 }
 
 func (r *flagReader) environments() (list []*environmentBody) {
@@ -242,8 +240,6 @@ func (r *flagReader) environment() *environmentBody {
 			e.track = r.flag()
 		case "trackEventsFallthrough":
 			e.trackDefault = r.flag()
-		case "_summary", "evaluation":
-			e.summary += string(r.keep(nil, name))
 		default:
 			more = r.unknown(more, name, environmentMembers)
 		}

@@ -79,6 +79,16 @@ func (t *targetsBody) index() {
 	}
 }
 
+// add adds a value to a list that is not shared.
+func (t *targetsBody) add(key string) {
+	t.values = append(t.values, key)
+	if t.set == nil {
+		t.index()
+	} else {
+		t.set[key] = struct{}{}
+	}
+}
+
 func (t *targetsBody) kind() string { return orUser(t.contextKind) }
 
 // isPlaceholder reports whether a list among those of all kinds of contexts

@@ -71,6 +71,8 @@ type kind struct {
 	// parameter; what is in brackets is left out when one in it is absent, and
 	// "and" comes between such parts that stand side by side.
 	says string
+	// apply changes the flag. The arguments are valid and follow params.
+	apply func(w *work, args []arg) error
 }
 
 // param is a column of a row: one parameter of a kind.

@@ -40,6 +40,7 @@ const (
 	CodeUnsupported   Code = "unsupported"    // known, but deliberately not possible here
 	CodeTooLarge      Code = "too_large"      // too long, too deep or too many
 	CodeNotFound      Code = "not_found"      // refers to something that does not exist
+	CodeInUse         Code = "in_use"         // cannot go, because something else needs it
 )
 
 // Severity says whether a problem prevents what was asked for.

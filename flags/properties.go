@@ -1,6 +1,10 @@
 package flags
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
 
 // CustomProperty is a property of the flag that people define, such as the
 // issues of a bug tracker that concern it.
@@ -27,10 +31,12 @@ var addCustomProperties = kind{
 	reads:  []Field{FieldCustomProperties},
 	writes: []Field{FieldCustomProperties},
 	says:   `add {values} to the custom property {key} ("{name}")`,
+	apply:  (*work).addCustomProperties,
 }
 
 // AddCustomProperties adds values to a custom property of the flag, which is
-// made if it does not exist. The name must be given.
+// made if it does not exist. Values that it has are passed over. The name must
+// be given; it becomes that of the property.
 func AddCustomProperties(p CustomProperty) Instruction {
 	return build(&addCustomProperties, text(p.Key), text(p.Name), texts(slices.Clone(p.Values)))
 }
@@ -46,10 +52,11 @@ var replaceCustomProperties = kind{
 	reads:  []Field{FieldCustomProperties},
 	writes: []Field{FieldCustomProperties},
 	says:   `set the custom property {key}[ ("{name}")] to {values}`,
+	apply:  (*work).replaceCustomProperties,
 }
 
 // ReplaceCustomProperties replaces the values of a custom property of the flag,
-// and its name unless that is empty.
+// and its name unless that is empty. A property that does not exist is an error.
 func ReplaceCustomProperties(p CustomProperty) Instruction {
 	return build(&replaceCustomProperties, text(p.Key), unlessEmpty(p.Name), texts(slices.Clone(p.Values)))
 }
@@ -61,10 +68,12 @@ var removeCustomProperties = kind{
 	reads:  []Field{FieldCustomProperties},
 	writes: []Field{FieldCustomProperties},
 	says:   "remove {values} from the custom property {key}",
+	apply:  (*work).removeCustomProperties,
 }
 
 // RemoveCustomProperties removes values from a custom property of the flag, and
-// the property with its last value. At most 10,000 values are allowed.
+// the property with its last value. Values, and a property, that do not exist
+// are passed over. At most 10,000 values are allowed.
 func RemoveCustomProperties(key string, values ...string) Instruction {
 	return build(&removeCustomProperties, text(key), texts(slices.Clone(values)))
 }
@@ -76,6 +85,7 @@ var addTags = kind{
 	reads:  []Field{FieldTags},
 	writes: []Field{FieldTags},
 	says:   "add the tags {values}",
+	apply:  (*work).addTags,
 }
 
 // AddTags adds tags to the flag. Those it has are passed over. At most 10,000
@@ -89,10 +99,129 @@ var removeTags = kind{
 	reads:  []Field{FieldTags},
 	writes: []Field{FieldTags},
 	says:   "remove the tags {values}",
+	apply:  (*work).removeTags,
 }
 
 // RemoveTags removes tags from the flag. Those it does not have are passed
 // over. At most 10,000 are allowed.
 func RemoveTags(values ...string) Instruction {
 	return build(&removeTags, texts(slices.Clone(values)))
+}
+
+// property returns the index of a custom property, or -1.
+func (b *flagBody) property(key string) int {
+	return slices.IndexFunc(b.properties, func(p propertyBody) bool { return p.key == key })
+}
+
+// ownProperty returns a custom property to be changed. Its values are still
+// shared.
+func (w *work) ownProperty(i int) *propertyBody {
+	b := w.own()
+	b.properties = slices.Clone(b.properties)
+	return &b.properties[i]
+}
+
+func (w *work) addCustomProperties(args []arg) error {
+	key, name, values := textOf(args[0]), textOf(args[1]), args[2].(texts)
+	i := w.flag.property(key)
+	if i < 0 {
+		if code, message := listDefect(len(w.flag.properties) + 1); code != "" {
+			return w.fail(code, "the list of custom properties then %s", message)
+		}
+		b := w.own()
+		i = len(b.properties)
+		b.properties = append(slices.Clip(b.properties), propertyBody{key: key, name: name})
+	}
+	if p := &w.flag.properties[i]; p.name != name {
+		w.ownProperty(i).name = name
+	}
+	return w.setValues(i, union(w.flag.properties[i].values, values))
+}
+
+// setValues changes the values of a custom property.
+func (w *work) setValues(i int, values []string) error {
+	if slices.Equal(w.flag.properties[i].values, values) {
+		return nil
+	}
+	if code, message := listDefect(len(values)); code != "" {
+		return w.failAt("values", code, "the list of values then %s", message)
+	}
+	w.ownProperty(i).values = values
+	return nil
+}
+
+func (w *work) replaceCustomProperties(args []arg) error {
+	key, name, values := textOf(args[0]), textOf(args[1]), args[2].(texts)
+	i := w.flag.property(key)
+	if i < 0 {
+		return w.failAt("key", CodeNotFound, "the flag has no custom property %s; there %s", strictjson.Quote(key),
+			thereAre(len(w.flag.properties), func(i int) string { return w.flag.properties[i].key }))
+	}
+	if name != "" && w.flag.properties[i].name != name {
+		w.ownProperty(i).name = name
+	}
+	return w.setValues(i, union(nil, values))
+}
+
+func (w *work) removeCustomProperties(args []arg) error {
+	i := w.flag.property(textOf(args[0]))
+	if i < 0 {
+		return nil
+	}
+	values := without(w.flag.properties[i].values, args[1].(texts))
+	if len(values) > 0 {
+		return w.setValues(i, values)
+	}
+	b := w.own()
+	b.properties = slices.Delete(slices.Clone(b.properties), i, i+1)
+	return nil
+}
+
+func (w *work) addTags(args []arg) error { return w.setTags(union(w.flag.tags, args[0].(texts))) }
+
+func (w *work) removeTags(args []arg) error { return w.setTags(without(w.flag.tags, args[0].(texts))) }
+
+func (w *work) setTags(tags []string) error {
+	if slices.Equal(w.flag.tags, tags) {
+		return nil
+	}
+	if code, message := listDefect(len(tags)); code != "" {
+		return w.failAt("values", code, "the list of tags then %s", message)
+	}
+	w.own().tags = tags
+	return nil
+}
+
+// union returns the entries of a list and behind them those of another that it
+// lacks, each once. It does not change the list.
+func union[T comparable](list, more []T) []T {
+	if len(more) == 0 {
+		return list
+	}
+	there := make(map[T]struct{}, len(list)+len(more))
+	for _, e := range list {
+		there[e] = struct{}{}
+	}
+	result := slices.Clip(list)
+	for _, e := range more {
+		if _, is := there[e]; !is {
+			there[e] = struct{}{}
+			result = append(result, e)
+		}
+	}
+	return result
+}
+
+// without returns the entries of a list that do not stand in another. It does
+// not change the list.
+func without[T comparable](list, less []T) []T {
+	gone := make(map[T]struct{}, len(less))
+	for _, e := range less {
+		gone[e] = struct{}{}
+	}
+	is := func(e T) bool { _, is := gone[e]; return is }
+	if !slices.ContainsFunc(list, is) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), is)
 }

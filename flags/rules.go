@@ -2,6 +2,7 @@ package flags
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
@@ -109,8 +110,10 @@ func (c *slotCollector) rule(rule *Rule) {
 	c.at.pop()
 }
 
+const memberRuleID = "ruleId"
+
 var (
-	paramRuleID   = param{name: "ruleId", shape: textShape, form: idText, slot: SlotRuleID}
+	paramRuleID   = param{name: memberRuleID, shape: textShape, form: idText, slot: SlotRuleID}
 	paramClauseID = param{name: "clauseId", shape: textShape, form: idText, slot: SlotClauseID}
 )
 
@@ -128,6 +131,7 @@ var addRule = kind{
 	reads:  []Field{FieldVariations, FieldRules},
 	writes: []Field{FieldRules},
 	says:   `add a rule[ before rule {beforeRuleId}]: if {clauses} then {serve}[ ("{description}")]`,
+	apply:  (*work).addRule,
 }
 
 // AddRule adds a rule in one environment: before another one, or behind all if
@@ -150,6 +154,7 @@ var removeRule = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "remove rule {ruleId}",
+	apply:  (*work).removeRule,
 }
 
 // RemoveRule removes a rule in one environment. It does nothing if the rule
@@ -163,10 +168,13 @@ var replaceRules = kind{
 	reads:  []Field{FieldVariations},
 	writes: []Field{FieldRules},
 	says:   "replace all rules by: {rules}",
+	apply:  (*work).replaceRules,
 }
 
 // ReplaceRules replaces all rules in one environment, by none if none is given.
-// At most 10,000 are allowed. A variation that does not exist is an error.
+// At most 10,000 are allowed. A variation that does not exist is an error. Rules
+// that say what those there say already, and have no references, change nothing;
+// otherwise all get new ids.
 func ReplaceRules(list ...Rule) Instruction {
 	list = slices.Clone(list)
 	for i := range list {
@@ -182,6 +190,7 @@ var reorderRules = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "put the rules into the order {ruleIds}",
+	apply:  (*work).reorderRules,
 }
 
 // ReorderRules puts the rules in one environment into another order. Ids that
@@ -197,10 +206,12 @@ var updateRuleVariationOrRollout = kind{
 	reads:  []Field{FieldVariations, FieldRules},
 	writes: []Field{FieldRules},
 	says:   "let rule {ruleId} serve {serve}",
+	apply:  (*work).updateRuleVariationOrRollout,
 }
 
-// UpdateRuleVariationOrRollout changes what a rule serves in one environment. A
-// rule or variation that does not exist is an error.
+// UpdateRuleVariationOrRollout changes what a rule serves in one environment, as
+// [UpdateFallthroughVariationOrRollout] does for the default rule. A rule or
+// variation that does not exist is an error.
 func UpdateRuleVariationOrRollout(ruleID string, serve Serve) Instruction {
 	return build(&updateRuleVariationOrRollout, text(ruleID), serve)
 }
@@ -215,6 +226,7 @@ var updateRuleDescription = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   `describe rule {ruleId} as "{description}"`,
+	apply:  (*work).updateRuleDescription,
 }
 
 // UpdateRuleDescription changes the description of a rule in one environment;
@@ -230,10 +242,182 @@ var updateRuleTrackEvents = kind{
 	reads:  []Field{FieldRules},
 	writes: []Field{FieldRules},
 	says:   "{trackEvents} event tracking for rule {ruleId}",
+	apply:  (*work).updateRuleTrackEvents,
 }
 
 // UpdateRuleTrackEvents turns the tracking of events for a rule on or off in
 // one environment. A rule that does not exist is an error.
 func UpdateRuleTrackEvents(ruleID string, trackEvents bool) Instruction {
 	return build(&updateRuleTrackEvents, text(ruleID), truth(trackEvents))
+}
+
+// newRule returns what the document says of a rule that stands at the current
+// place.
+func (w *work) newRule(given *Rule) (*ruleBody, error) {
+	served, err := w.served(given.Serve, &servedBody{})
+	if err != nil {
+		return nil, err
+	}
+	id, err := w.newID(given.Ref)
+	if err != nil {
+		return nil, err
+	}
+	clauses, err := w.newClauses(given.Clauses)
+	return &ruleBody{
+		id: id, served: served, clauses: clauses, track: given.TrackEvents, description: given.Description, ref: given.Ref,
+	}, err
+}
+
+func (w *work) addRule(args []arg) error {
+	list := w.env().rules
+	at := len(list)
+	if before := textOf(args[1]); before != "" {
+		i, err := w.someRule("beforeRuleId", before)
+		if err != nil {
+			return err
+		}
+		at = i
+	}
+	if code, message := listDefect(len(list) + 1); code != "" {
+		return w.fail(code, "the list of rules then %s", message)
+	}
+	rule, err := w.newRule(&Rule{
+		Clauses: args[0].(clauses), Serve: args[2].(Serve), Description: textOf(args[3]), Ref: textOf(args[4]),
+	})
+	if err != nil {
+		return err
+	}
+	w.ownRules()
+	e := w.ownEnv()
+	e.rules = slices.Insert(e.rules, at, rule)
+	return nil
+}
+
+func (w *work) removeRule(args []arg) error {
+	i, err := w.rule(memberRuleID, textOf(args[0]))
+	if err != nil || i < 0 {
+		return err
+	}
+	w.ownRules()
+	e := w.ownEnv()
+	e.rules = slices.Delete(e.rules, i, i+1)
+	w.ids = nil
+	return nil
+}
+
+func (w *work) replaceRules(args []arg) error {
+	given := args[0].(rules)
+	old := w.env().rules
+	if w.hasRules(given) {
+		return nil
+	}
+	w.setRules(nil)
+	list := make([]*ruleBody, 0, len(given))
+	w.at.push("rules")
+	for i := range given {
+		w.at.pushIndex(i)
+		rule, err := w.newRule(&given[i])
+		if err != nil {
+			return err
+		}
+		list = append(list, rule)
+		w.at.pop()
+	}
+	w.at.pop()
+	w.setRules(list)
+	if slices.EqualFunc(list, old, (*ruleBody).same) {
+		w.setRules(old)
+		w.ownsRules = false
+	}
+	return nil
+}
+
+// hasRules reports whether the rules that there are say what the given ones do.
+// Rules with references are never there: they are to get identifiers.
+func (w *work) hasRules(given []Rule) bool {
+	return slices.EqualFunc(w.env().rules, given, func(rule *ruleBody, given Rule) bool {
+		if given.Ref != "" || rule.ref != "" || rule.track != given.TrackEvents || rule.description != given.Description || rule.disabled {
+			return false
+		}
+		if !slices.EqualFunc(rule.clauses, given.Clauses, func(cl clauseBody, given Clause) bool {
+			body := clauseBody{Clause: given.inDocument()}
+			return given.Ref == "" && cl.sameTest(&body)
+		}) {
+			return false
+		}
+		depth := w.at.depth
+		served, err := w.served(given.Serve, &rule.served)
+		w.at.depth = depth
+		return err == nil && served.same(&rule.served)
+	})
+}
+
+func (w *work) reorderRules(args []arg) error {
+	given, list := args[0].(texts), w.env().rules
+	places := make(map[string]int, len(list))
+	for i, rule := range list {
+		places[rule.id] = i
+	}
+	ordered := make([]*ruleBody, 0, len(list))
+	w.at.push("ruleIds")
+	for i, id := range given {
+		resolved, err := w.resolve(strconv.Itoa(i), id)
+		if err != nil {
+			return err
+		}
+		place, there := places[resolved]
+		switch {
+		case !there || resolved == "":
+			_, err := w.someRule(strconv.Itoa(i), id)
+			return err
+		case place < 0:
+			return w.failAt(strconv.Itoa(i), CodeDuplicate, "rule %s stands twice in the order", strictjson.Quote(id))
+		}
+		places[resolved] = -1
+		ordered = append(ordered, list[place])
+	}
+	if len(ordered) < len(list) {
+		var missing []string
+		for _, rule := range list {
+			if places[rule.id] >= 0 || rule.id == "" {
+				missing = append(missing, rule.id)
+			}
+		}
+		return w.fail(CodeRequired, "must name all rules of the environment; it lacks %s",
+			quoteAll(len(missing), func(i int) string { return missing[i] }))
+	}
+	w.at.pop()
+	if !slices.Equal(ordered, list) {
+		w.setRules(ordered)
+	}
+	return nil
+}
+
+func (w *work) updateRuleVariationOrRollout(args []arg) error {
+	i, err := w.someRule(memberRuleID, textOf(args[0]))
+	if err != nil {
+		return err
+	}
+	old := &w.env().rules[i].served
+	s, err := w.served(args[1].(Serve), old)
+	if err == nil && !s.same(old) {
+		w.ownRule(i).served = s
+	}
+	return err
+}
+
+func (w *work) updateRuleDescription(args []arg) error {
+	i, err := w.someRule(memberRuleID, textOf(args[0]))
+	if description := textOf(args[1]); err == nil && w.env().rules[i].description != description {
+		w.ownRule(i).description = description
+	}
+	return err
+}
+
+func (w *work) updateRuleTrackEvents(args []arg) error {
+	i, err := w.someRule(memberRuleID, textOf(args[0]))
+	if track := isOf(args[1]); err == nil && w.env().rules[i].track != track {
+		w.ownRule(i).track = track
+	}
+	return err
 }

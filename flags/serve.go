@@ -341,11 +341,17 @@ var updateFallthroughVariationOrRollout = kind{
 	reads:  []Field{FieldVariations},
 	writes: []Field{FieldFallthrough},
 	says:   "serve {serve} by default",
+	apply:  (*work).updateFallthroughVariationOrRollout,
 }
 
 // UpdateFallthroughVariationOrRollout changes what the default rule of one
 // environment serves: contexts get it that no target and no other rule matches,
 // while targeting is on. Variations that do not exist are an error.
+//
+// A rollout lists the variations that have weights, 0 too, in the order in which
+// the flag has them, so that a context keeps its variation when that one's
+// weight grows at the end; a variation that is left out is served to nobody. In
+// place of another rollout, the seed and what else weights do not say stays.
 func UpdateFallthroughVariationOrRollout(serve Serve) Instruction {
 	return build(&updateFallthroughVariationOrRollout, serve)
 }
@@ -357,10 +363,75 @@ var updateOffVariation = kind{
 	reads:  []Field{FieldVariations},
 	writes: []Field{FieldOffVariation},
 	says:   "serve variation {variationId} while targeting is off",
+	apply:  (*work).updateOffVariation,
 }
 
 // UpdateOffVariation changes the variation that is served in one environment
 // while targeting is off. A variation that does not exist is an error.
 func UpdateOffVariation(variationID string) Instruction {
 	return build(&updateOffVariation, text(variationID))
+}
+
+func (w *work) updateFallthroughVariationOrRollout(args []arg) error {
+	s, err := w.served(args[0].(Serve), &w.env().byDefault)
+	if err == nil && !s.same(&w.env().byDefault) {
+		w.ownEnv().byDefault = s
+	}
+	return err
+}
+
+func (w *work) updateOffVariation(args []arg) error {
+	i, err := w.variation(memberVariationID, textOf(args[0]))
+	if off := (number{int64(i), true}); err == nil && w.env().off != off {
+		w.ownEnv().off = off
+	}
+	return err
+}
+
+// served returns what the document says of what is served, in place of what was
+// served before. Of a rollout that takes the place of one, what the instruction
+// cannot say stays: the seed, the experiment, which variations are tracked, and
+// unknown members.
+func (w *work) served(s Serve, before *servedBody) (servedBody, error) {
+	if s.single {
+		i, err := w.variation(memberVariationID, s.variationID)
+		return servedBody{single: true, variation: i}, err
+	}
+	b := new(rolloutBody)
+	old := before.rollout
+	if old != nil {
+		*b = *old
+	}
+	b.contextKind, b.bucketBy = orUser(s.rollout.ContextKind), s.rollout.BucketBy
+	b.weights = make([]weightBody, len(s.rollout.Weights))
+	w.at.push(memberWeights)
+	for i, weight := range s.rollout.Weights {
+		index, err := w.variation(weight.VariationID, weight.VariationID)
+		if err != nil {
+			return servedBody{}, err
+		}
+		body := weightBody{WeightedVariation: WeightedVariation{Variation: index, Weight: weight.Weight}}
+		if old != nil {
+			if j := old.weight(index); j >= 0 {
+				body.Untracked, body.more = old.weights[j].Untracked, old.weights[j].more
+				w.growth += len(body.more)
+			}
+		}
+		b.weights[i] = body
+	}
+	order := func(a, b weightBody) int { return cmp.Compare(a.Variation, b.Variation) }
+	slices.SortFunc(b.weights, order)
+	for i := 1; i < len(b.weights); i++ {
+		if index := b.weights[i].Variation; index == b.weights[i-1].Variation {
+			return servedBody{}, w.fail(CodeDuplicate, "variation %s has two weights", strictjson.Quote(w.flag.variations[index].ID))
+		}
+	}
+	w.at.pop()
+	w.growth += 64 * len(b.weights)
+	return servedBody{rollout: b}, nil
+}
+
+// weight returns the index of a variation's weight, or -1.
+func (b *rolloutBody) weight(variation int) int {
+	return slices.IndexFunc(b.weights, func(w weightBody) bool { return w.Variation == variation })
 }

@@ -1,11 +1,11 @@
-// Package flagstagetest generates templates, requests and scenarios for
-// property tests of programs that use this module, and makes mistakes in
-// requests that such a program must find.
+// Package flagstagetest generates templates, requests, scenarios, flags and
+// instructions that apply to them for property tests of programs that use this
+// module, and makes mistakes in requests that such a program must find.
 //
 // Its functions return generators for pgregory.net/rapid. All that they
-// generate, but for mutations, is valid: [flagstage.NewTemplate] and
-// [flagstage.ReadTemplate] accept it without a warning, and [simulate.Run]
-// runs it. Values are small and shrink to smaller ones; sizes near the limits
+// generate, but for mutations and [InstructionsFor], is valid:
+// [flagstage.NewTemplate] and [flagstage.ReadTemplate] accept it without a
+// warning, [simulate.Run] runs it, and [flags.Apply] applies it. Values are small and shrink to smaller ones; sizes near the limits
 // of the module are not drawn.
 //
 // # Documents and mistakes

@@ -1,0 +1,369 @@
+package flags_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage/flags"
+)
+
+// counter makes the identifiers new-1, new-2 and so on.
+type counter struct{ n int }
+
+func (c *counter) NewID(time.Time) string {
+	c.n++
+	return fmt.Sprint("new-", c.n)
+}
+
+var changedAt = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func testFlag(t testing.TB, name string) flags.Flag {
+	return decodeFlag(t, string(readFile(t, name+".json")))
+}
+
+// step is instructions that are applied together.
+type step struct {
+	environment  string
+	instructions string
+}
+
+// applyCase is one case of testdata/apply.txt.
+type applyCase struct {
+	name  string
+	input string // up to and with the line "=>"
+	want  string
+	flag  string
+	with  []string // other flags
+	steps []step
+}
+
+func applyCases(t testing.TB) (cases []applyCase) {
+	text, err := os.ReadFile("testdata/apply.txt")
+	require.NoError(t, err)
+	for _, block := range strings.Split(string(text), "# ")[1:] {
+		input, want, ok := strings.Cut(block, "=>\n")
+		require.True(t, ok, block)
+		c := applyCase{input: input + "=>\n", want: strings.Trim(want, "\n"), flag: "microscope", with: []string{"lamp"}}
+		lines := strings.Split(strings.TrimSpace(input), "\n")
+		c.name = lines[0]
+		c.steps = []step{{environment: "production"}}
+		for _, line := range lines[1:] {
+			word, rest, _ := strings.Cut(line, " ")
+			last := &c.steps[len(c.steps)-1]
+			switch word {
+			case "of":
+				c.flag = rest
+			case "with":
+				c.with = append(c.with, rest)
+			case "in":
+				if last.instructions == "" {
+					last.environment = rest
+				} else {
+					c.steps = append(c.steps, step{environment: rest})
+				}
+			default:
+				last.instructions += "," + line
+			}
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+// instructions reads instructions that stand with a comma before each.
+func instructions(t testing.TB, text string) []flags.Instruction {
+	list, problems := flags.DecodeInstructions([]byte("[" + strings.TrimPrefix(text, ",") + "]"))
+	require.Empty(t, problems, text)
+	return list
+}
+
+// changes tells how two documents differ, a line for each leaf.
+func changes(before, after any, at string, lines []string) []string {
+	show := func(v any) string {
+		if v == nil {
+			return "nothing"
+		}
+		text, _ := json.Marshal(v)
+		return string(text)
+	}
+	a, isObject := before.(map[string]any)
+	b, both := after.(map[string]any)
+	if isObject && both {
+		names := map[string]bool{}
+		for name := range a {
+			names[name] = true
+		}
+		for name := range b {
+			names[name] = true
+		}
+		sorted := make([]string, 0, len(names))
+		for name := range names {
+			sorted = append(sorted, name)
+		}
+		slices.Sort(sorted)
+		for _, name := range sorted {
+			lines = changes(a[name], b[name], at+"/"+name, lines)
+		}
+		return lines
+	}
+	x, isArray := before.([]any)
+	y, both := after.([]any)
+	if isArray && both && len(x) == len(y) {
+		for i := range x {
+			lines = changes(x[i], y[i], fmt.Sprint(at, "/", i), lines)
+		}
+		return lines
+	}
+	if isArray && both {
+		for _, e := range x {
+			if !slices.ContainsFunc(y, func(o any) bool { return show(o) == show(e) }) {
+				lines = append(lines, at+" - "+show(e))
+			}
+		}
+		for i, e := range y {
+			if !slices.ContainsFunc(x, func(o any) bool { return show(o) == show(e) }) {
+				lines = append(lines, fmt.Sprint(at, "/", i, " + ", show(e)))
+			}
+		}
+		return lines
+	}
+	if show(before) != show(after) {
+		lines = append(lines, at+": "+show(before)+" -> "+show(after))
+	}
+	return lines
+}
+
+// TestApply holds what each kind of instruction does to a flag's document, when
+// it does nothing, and what it refuses.
+func TestApply(t *testing.T) {
+	var file strings.Builder
+	seen := map[flags.Kind]bool{}
+	for _, c := range applyCases(t) {
+		t.Run(c.name, func(t *testing.T) {
+			before := testFlag(t, c.flag)
+			document := string(before.AppendJSON(nil))
+			var known []flags.Flag
+			for _, name := range c.with {
+				known = append(known, testFlag(t, name))
+			}
+			how := flags.Application{Now: changedAt, IDs: new(counter), Others: flags.NewFlagSet(known...)}
+			after, got := before, ""
+			for _, s := range c.steps {
+				list := instructions(t, s.instructions)
+				for _, in := range list {
+					seen[in.Kind()] = true
+				}
+				how.Environment = s.environment
+				next, err := flags.Apply(after, list, how)
+				if err != nil {
+					require.True(t, next.IsZero())
+					require.True(t, strings.HasPrefix(c.name, "error: "), err)
+					got = err.Error()
+					break
+				}
+				after = next
+			}
+			require.Equal(t, document, string(before.AppendJSON(nil)), "the old flag is as it was")
+			written := after.AppendJSON(nil)
+			again := decodeFlag(t, string(written))
+			require.Equal(t, string(written), string(again.AppendJSON(nil)))
+			if got == "" {
+				got = strings.Join(changes(asAny(t, []byte(document)), asAny(t, written), "", nil), "\n")
+				require.False(t, strings.HasPrefix(c.name, "error: "))
+				require.Equal(t, got == "", after == before, "what did not change is the same value")
+			}
+			fmt.Fprintf(&file, "# %s%s\n\n", c.input, got)
+			if !*update {
+				require.Equal(t, c.want, got)
+			}
+		})
+	}
+	for _, kind := range flags.Kinds() {
+		require.True(t, seen[kind], "a case for %s is missing", kind)
+	}
+	if *update {
+		text := strings.ReplaceAll(strings.TrimRight(file.String(), "\n")+"\n", "=>\n\n\n", "=>\n\n")
+		require.NoError(t, os.WriteFile("testdata/apply.txt", []byte(text), 0o644))
+	}
+}
+
+func TestApplyErrorsCarryData(t *testing.T) {
+	f := microscope(t)
+	apply := func(how flags.Application, list ...flags.Instruction) *flags.ApplyError {
+		_, err := flags.Apply(f, list, how)
+		var wrong *flags.ApplyError
+		require.ErrorAs(t, err, &wrong)
+		return wrong
+	}
+	how := flags.Application{Environment: "production", Now: changedAt, IDs: new(counter)}
+
+	wrong := apply(how, flags.TurnFlagOn(), flags.UpdateOffVariation("none"))
+	require.Equal(t, 1, wrong.Index)
+	require.Equal(t, flags.Kind("updateOffVariation"), wrong.Kind)
+	require.Equal(t, "/variationId", wrong.Problem.Pointer)
+	require.Equal(t, flags.CodeNotFound, wrong.Problem.Code)
+	require.ErrorIs(t, wrong, flags.ErrNotFound)
+
+	wrong = apply(how, flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{
+		Weights: []flags.Weight{{VariationID: purple, Weight: 60_000}, {VariationID: grey, Weight: 60_000}},
+	})))
+	require.Equal(t, "/rolloutWeights", wrong.Problem.Pointer)
+	require.Equal(t, flags.CodeOutOfRange, wrong.Problem.Code)
+	require.ErrorIs(t, wrong, flags.ErrInvalidRequest)
+
+	wrong = apply(how, flags.Instruction{})
+	require.Equal(t, flags.CodeRequired, wrong.Problem.Code)
+	wrong = apply(how, flags.HostInstruction("page", flags.Value{}))
+	require.Equal(t, flags.CodeUnsupported, wrong.Problem.Code)
+
+	_, err := flags.Apply(flags.Flag{}, nil, how)
+	require.ErrorIs(t, err, flags.ErrInvalidRequest)
+	for _, now := range []time.Time{{}, time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		require.Equal(t, flags.CodeOutOfRange, apply(flags.Application{Now: now}).Problem.Code)
+	}
+	same, err := flags.Apply(f, nil, flags.Application{Now: changedAt})
+	require.NoError(t, err)
+	require.True(t, same == f)
+}
+
+type fixedIDs string
+
+func (id fixedIDs) NewID(time.Time) string { return string(id) }
+
+func TestIdentifiersThatCannotBeUsed(t *testing.T) {
+	f := microscope(t)
+	add := []flags.Instruction{flags.AddRule(flags.Rule{Serve: flags.ServeVariation(purple)}, "")}
+	for id, code := range map[string]flags.Code{
+		"": flags.CodeMalformed, "ref:x": flags.CodeMalformed, strings.Repeat("x", 257): flags.CodeTooLarge, "\xff": flags.CodeMalformed,
+		rule: flags.CodeDuplicate, clause: flags.CodeDuplicate, grey: flags.CodeDuplicate,
+	} {
+		_, err := flags.Apply(f, add, flags.Application{Environment: "production", Now: changedAt, IDs: fixedIDs(id)})
+		var wrong *flags.ApplyError
+		require.ErrorAs(t, err, &wrong, "%q", id)
+		require.Equal(t, code, wrong.Problem.Code, "%q", id)
+	}
+	_, err := flags.Apply(f, add, flags.Application{Environment: "production", Now: changedAt})
+	require.ErrorContains(t, err, "there is no source of identifiers")
+	_, err = flags.Apply(f, slices.Repeat(add, 2), flags.Application{Environment: "production", Now: changedAt, IDs: fixedIDs("twice")})
+	require.ErrorContains(t, err, "apply instruction 1 (addRule)")
+}
+
+// TestReferencesReachLaterApplications holds that with names for references a
+// later application can change what an earlier one added.
+func TestReferencesReachLaterApplications(t *testing.T) {
+	how := flags.Application{
+		Environment: "production", Now: changedAt, IDs: new(counter), RefID: func(ref string) string { return "workflow-7/" + ref },
+	}
+	f, err := flags.Apply(microscope(t), instructions(t, `{"kind":"addVariation","value":"100x","ref":"oil"},
+		{"kind":"addRule","variationId":"ref:oil","clauses":[{"attribute":"a","op":"in","values":[1],"ref":"a"}],"ref":"staff"}`), how)
+	require.NoError(t, err)
+	f, err = flags.Apply(f, instructions(t, `{"kind":"addValuesToClause","ruleId":"ref:staff","clauseId":"ref:a","values":[2]},
+		{"kind":"updateClause","ruleId":"ref:staff","clauseId":"ref:a","clause":{"attribute":"a","op":"in","values":[3],"ref":"b"}}`), how)
+	require.NoError(t, err)
+	e, _ := f.Environment("production")
+	added, ok := e.Rule("workflow-7/staff")
+	require.True(t, ok)
+	require.Equal(t, "staff", added.Ref())
+	for _, cl := range added.Clauses() {
+		require.Equal(t, "workflow-7/b", cl.ID())
+	}
+	f, err = flags.Apply(f, instructions(t, `{"kind":"removeRule","ruleId":"ref:staff"},{"kind":"removeRule","ruleId":"ref:staff"}`), how)
+	require.NoError(t, err)
+	e, _ = f.Environment("production")
+	require.Equal(t, 2, e.RuleCount())
+	_, err = flags.Apply(f, instructions(t, `{"kind":"updateRuleDescription","ruleId":"ref:staff","description":"x"}`), how)
+	require.ErrorIs(t, err, flags.ErrNotFound)
+}
+
+// failing is a project whose flags cannot be looked up.
+type failing struct{ err error }
+
+func (f failing) Flag(string) (flags.Flag, error)     { return flags.Flag{}, f.err }
+func (f failing) Dependents(string) ([]string, error) { return nil, f.err }
+
+func TestLookupsThatFail(t *testing.T) {
+	broken := errors.New("the store is gone")
+	for _, in := range []flags.Instruction{
+		flags.AddPrerequisite("remote-lamp", "lamp-on"), flags.ArchiveFlag(), flags.DeleteFlag(),
+	} {
+		_, err := flags.Apply(testFlag(t, "door"), []flags.Instruction{in},
+			flags.Application{Environment: "production", Now: changedAt, Others: failing{broken}})
+		require.ErrorIs(t, err, broken)
+		require.NotErrorIs(t, err, flags.ErrInvalidRequest)
+	}
+}
+
+func TestResultsAreNoLargerThanADocument(t *testing.T) {
+	f := microscope(t)
+	var list []flags.Instruction
+	for i := range 30 {
+		list = append(list, flags.AddVariation(flags.Variation{Value: flags.StringValue(strings.Repeat("x", 40_000) + fmt.Sprint(i))}))
+	}
+	_, err := flags.Apply(f, list, flags.Application{Now: changedAt, IDs: new(counter)})
+	var wrong *flags.ApplyError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, flags.CodeTooLarge, wrong.Problem.Code)
+	require.Equal(t, -1, wrong.Index)
+	_, err = flags.Apply(f, list[:20], flags.Application{Now: changedAt, IDs: new(counter)})
+	require.NoError(t, err)
+
+	var values []string
+	for i := range 10_001 {
+		values = append(values, fmt.Sprint(i))
+	}
+	f, err = flags.Apply(f, []flags.Instruction{flags.AddUserTargets(purple, values[:10_000]...)}, flags.Application{Environment: "production", Now: changedAt})
+	require.NoError(t, err)
+	_, err = flags.Apply(f, []flags.Instruction{flags.AddUserTargets(purple, values[10_000])}, flags.Application{Environment: "production", Now: changedAt})
+	require.ErrorContains(t, err, "the list of targets then has 10001 entries; at most 10000 are allowed")
+}
+
+func TestAValueTooDeepForAFlag(t *testing.T) {
+	f := microscope(t)
+	deep := value(t, strings.Repeat("[", 57)+strings.Repeat("]", 57))
+	how := flags.Application{Environment: "production", Now: changedAt, IDs: new(counter)}
+	_, err := flags.Apply(f, []flags.Instruction{flags.AddValuesToClause(rule, clause, deep)}, how)
+	require.ErrorContains(t, err, "/values/0: would be nested 65 deep in the flag")
+	deep = value(t, strings.Repeat("[", 56)+strings.Repeat("]", 56))
+	f, err = flags.Apply(f, []flags.Instruction{flags.AddValuesToClause(rule, clause, deep)}, how)
+	require.NoError(t, err)
+	decodeFlag(t, string(f.AppendJSON(nil)))
+}
+
+func FuzzApply(f *testing.F) {
+	for _, c := range applyCases(f) {
+		for _, s := range c.steps {
+			f.Add("["+strings.TrimPrefix(s.instructions, ",")+"]", c.flag == "lamp")
+		}
+	}
+	f.Fuzz(func(t *testing.T, patch string, ofLamp bool) {
+		list, problems := flags.DecodeInstructions([]byte(patch))
+		if problems.Err() != nil {
+			return
+		}
+		flag, others := testFlag(t, "microscope"), flags.NewFlagSet(testFlag(t, "lamp"))
+		if ofLamp {
+			flag, others = testFlag(t, "lamp"), flags.NewFlagSet(testFlag(t, "microscope"))
+		}
+		before := string(flag.AppendJSON(nil))
+		after, err := flags.Apply(flag, list, flags.Application{Environment: "production", Now: changedAt, IDs: new(counter), Others: others})
+		require.Equal(t, before, string(flag.AppendJSON(nil)))
+		if err != nil {
+			var wrong *flags.ApplyError
+			require.ErrorAs(t, err, &wrong)
+			require.LessOrEqual(t, len(wrong.Problem.Message), 1024)
+			return
+		}
+		decoded, problems := flags.DecodeFlag(after.AppendJSON(nil))
+		require.NoError(t, problems.Err())
+		require.True(t, decoded.Equal(after))
+		require.GreaterOrEqual(t, flags.Most(after), len(after.AppendJSON(nil)))
+	})
+}
