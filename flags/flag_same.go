@@ -34,7 +34,7 @@ func (b *flagBody) sameOfAll(o *flagBody) bool {
 		b.created == o.created && b.inSnippet == o.inSnippet && b.availability.same(&o.availability) &&
 		equalPointed(b.variations, o.variations, (*variationBody).same) &&
 		b.temporary == o.temporary && slices.Equal(b.tags, o.tags) && b.maintainer.same(&o.maintainer) &&
-		equalPointed(b.properties, o.properties, (*propertyBody).same) &&
+		b.sameProperties(o) &&
 		b.archived.is == o.archived.is && b.deprecated.is == o.deprecated.is && b.deleted.is == o.deleted.is &&
 		b.sameDefaults(o) && sameMore(b.more, o.more)
 }
@@ -62,6 +62,22 @@ func (a *availabilityBody) same(o *availabilityBody) bool {
 
 func (m *maintainerBody) same(o *maintainerBody) bool {
 	return m.member == o.member && m.team == o.team
+}
+
+// sameProperties compares the properties in any order.
+func (b *flagBody) sameProperties(o *flagBody) bool {
+	if len(b.properties) != len(o.properties) {
+		return false
+	}
+	if equalPointed(b.properties, o.properties, (*propertyBody).same) {
+		return true
+	}
+	order := func(list []propertyBody) []propertyBody {
+		list = slices.Clone(list)
+		slices.SortFunc(list, func(a, b propertyBody) int { return strings.Compare(a.key, b.key) })
+		return list
+	}
+	return equalPointed(order(b.properties), order(o.properties), (*propertyBody).same)
 }
 
 func (p *propertyBody) same(o *propertyBody) bool {

@@ -84,3 +84,40 @@ func TestApplyingIsLinear(t *testing.T) {
 		})
 	}
 }
+
+// TestDiffIsLinear holds that the memory used for finding differences, many or
+// few, grows no faster than the flag.
+func TestDiffIsLinear(t *testing.T) {
+	const n = 50
+	small, big := large(t, n), large(t, 10*n)
+	for name, patch := range map[string]func(i int) flags.Instruction{
+		"rules": func(i int) flags.Instruction { return flags.UpdateRuleTrackEvents(fmt.Sprint("rule-", i), true) },
+		"clauses": func(i int) flags.Instruction {
+			return flags.AddValuesToClause(fmt.Sprint("rule-", i), fmt.Sprint("clause-", i), flags.IntValue(1))
+		},
+		"fewer": func(i int) flags.Instruction { return flags.RemoveRule(fmt.Sprint("rule-", 2*i)) },
+		"more": func(i int) flags.Instruction {
+			return flags.AddRule(flags.Rule{Serve: flags.ServeVariation("v")}, fmt.Sprint("rule-", i))
+		},
+		"targets": func(i int) flags.Instruction { return flags.AddUserTargets("v", fmt.Sprint("new-", i)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			used := func(f flags.Flag, n int) uint64 {
+				var list []flags.Instruction
+				for i := range n {
+					list = append(list, patch(i))
+				}
+				to, err := flags.Apply(f, list, flags.Application{Environment: "lab", Now: changedAt, IDs: new(counter)})
+				require.NoError(t, err)
+				return allocated(func() {
+					diff, err := flags.Diff(f, to, "lab", nil)
+					require.NoError(t, err)
+					require.NotEmpty(t, diff.Instructions)
+					require.NotEmpty(t, flags.DescribeChange(f, to))
+				})
+			}
+			a, b := used(small, n/2), used(big, 10*n/2)
+			require.LessOrEqual(t, b, 15*a+10_000)
+		})
+	}
+}

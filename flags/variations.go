@@ -257,21 +257,21 @@ func (w *work) removeVariation(args []arg) error {
 	w.ownVariations()
 	b := w.own()
 	b.variations = slices.Delete(b.variations, gone, gone+1)
-	if given {
-		b.defaults.on, b.defaults.off = less(on, gone), less(off, gone)
+	move := func(index int) int {
+		switch {
+		case index == gone:
+			return -1
+		case index > gone:
+			return index - 1
+		}
+		return index
 	}
-	w.ownAll(func(e *environmentBody) { e.remove(gone) })
+	if given {
+		b.defaults.on, b.defaults.off = move(on), move(off)
+	}
+	w.ownAll(func(e *environmentBody) { e.move(move) })
 	w.ownsRules, w.ownsLists, w.lists = false, false, nil
 	return nil
-}
-
-// less returns the index that a variation has once an earlier or later one is
-// gone.
-func less(index, gone int) int {
-	if index > gone {
-		return index - 1
-	}
-	return index
 }
 
 // uses returns JSON Pointers of what serves a variation, in document order.
@@ -328,78 +328,4 @@ func (s *servedBody) uses(index int) bool {
 		others = others || w.Variation != index
 	}
 	return !others || s.rollout.allocation != nil && s.rollout.allocation.variation == index
-}
-
-// remove takes a variation, which is not in use, out of an environment that is
-// not shared. Those after it move up.
-func (e *environmentBody) remove(gone int) {
-	e.users, e.contexts = withoutLists(e.users, gone), withoutLists(e.contexts, gone)
-	e.byDefault = e.byDefault.without(gone)
-	e.off.n = int64(less(int(e.off.n), gone))
-	shared := true
-	for i, rule := range e.rules {
-		if !rule.served.concerns(gone) {
-			continue
-		}
-		if shared {
-			shared = false
-			e.rules = slices.Clone(e.rules)
-		}
-		rule := *rule
-		rule.served = rule.served.without(gone)
-		e.rules[i] = &rule
-	}
-}
-
-func withoutLists(list []*targetsBody, gone int) []*targetsBody {
-	if !slices.ContainsFunc(list, func(t *targetsBody) bool { return t.variation >= gone }) {
-		return list
-	}
-	var result []*targetsBody
-	for _, t := range list {
-		switch {
-		case t.variation == gone:
-			continue
-		case t.variation > gone:
-			moved := *t
-			moved.variation--
-			t = &moved
-		}
-		result = append(result, t)
-	}
-	return result
-}
-
-// concerns reports whether an index of the given size or larger stands in what
-// is served.
-func (s *servedBody) concerns(index int) bool {
-	if s.rollout == nil {
-		return s.single && s.variation >= index
-	}
-	return s.rollout.allocation != nil && s.rollout.allocation.variation >= index ||
-		slices.ContainsFunc(s.rollout.weights, func(w weightBody) bool { return w.Variation >= index })
-}
-
-// without returns what is served once a variation that is not in use is gone.
-func (s *servedBody) without(gone int) servedBody {
-	if !s.concerns(gone) {
-		return *s
-	}
-	if s.rollout == nil {
-		return servedBody{single: true, variation: less(s.variation, gone)}
-	}
-	b := *s.rollout
-	b.weights = make([]weightBody, 0, len(s.rollout.weights))
-	for _, w := range s.rollout.weights {
-		if w.Variation != gone {
-			w.Variation = less(w.Variation, gone)
-			b.weights = append(b.weights, w)
-		}
-	}
-	if b.allocation != nil {
-		a := *b.allocation
-		a.variation = less(a.variation, gone)
-		b.allocation = &a
-	}
-	return servedBody{rollout: &b}
 }

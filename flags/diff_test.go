@@ -1,0 +1,166 @@
+package flags_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/flagstagetest"
+)
+
+// after applies a patch to a flag as [flags.Diff] promises.
+func after(t require.TestingT, f flags.Flag, patch flags.Patch, environment string) flags.Flag {
+	result, err := flags.Apply(f, patch.Instructions, flags.Application{
+		Environment: environment, Now: changedAt, IDs: patch.IDs(), Others: flagstagetest.Neighbours(),
+	})
+	require.NoError(t, err)
+	return result
+}
+
+func TestDiffOfWhatWasAppliedLeadsThere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		from := flagstagetest.Flags().Draw(t, "flag")
+		patch := flagstagetest.PatchesFor(from, "production").Draw(t, "patch")
+		to := after(t, from, flags.Patch{Instructions: patch, NewIDs: newIDs(200)}, "production")
+		t.Logf("%s\n%s\n%s", from.AppendJSON(nil), written(t, patch), to.AppendJSON(nil))
+		diff, err := flags.Diff(from, to, "production", flagstagetest.Neighbours())
+		if err != nil { // what was lost comes back by no instruction, what came as unknown stays
+			require.ErrorIs(t, err, flags.ErrInexpressible)
+			t.Fatalf("%v", err)
+		}
+		require.True(t, after(t, from, diff, "production").Same(to, "production"))
+		require.Equal(t, from.Same(to, "production"), len(diff.Instructions) == 0)
+		require.LessOrEqual(t, len(diff.Instructions), 4+4*len(patch))
+	})
+}
+
+func newIDs(n int) (ids []string) {
+	source := new(counter)
+	for range n {
+		ids = append(ids, source.NewID(changedAt))
+	}
+	return ids
+}
+
+func TestDiffOfTwoBranchesLeadsThereOrSaysWhere(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		f := flagstagetest.Flags().Draw(t, "flag")
+		branch := func(label string) flags.Flag {
+			patch := flagstagetest.PatchesFor(f, "production").Draw(t, label)
+			return after(t, f, flags.Patch{Instructions: patch, NewIDs: newIDs(200)}, "production")
+		}
+		from, to := branch("from"), branch("to")
+		if rapid.IntRange(0, 9).Draw(t, "another flag") == 9 {
+			to = flagstagetest.Flags().Draw(t, "to")
+		}
+		t.Logf("%s\n%s", from.AppendJSON(nil), to.AppendJSON(nil))
+		diff, err := flags.Diff(from, to, "production", flagstagetest.Neighbours())
+		if err != nil {
+			var wrong *flags.InexpressibleError
+			require.ErrorAs(t, err, &wrong)
+			require.ErrorIs(t, err, flags.ErrInexpressible)
+			require.NotEmpty(t, wrong.Pointers)
+			return
+		}
+		require.True(t, after(t, from, diff, "production").Same(to, "production"))
+		text, err := json.Marshal(diff.Instructions)
+		require.NoError(t, err)
+		if diff.Instructions != nil {
+			read, problems := flags.DecodeInstructions(text)
+			require.Empty(t, problems)
+			require.True(t, slices.EqualFunc(read, diff.Instructions, flags.Instruction.Equal))
+		}
+	})
+}
+
+// edited returns the microscope with a text of its document replaced.
+func edited(t testing.TB, old, new string) flags.Flag {
+	document := string(microscope(t).AppendJSON(nil))
+	require.Contains(t, document, old)
+	return decodeFlag(t, strings.Replace(document, old, new, 1))
+}
+
+func TestWhatNoInstructionsCanExpress(t *testing.T) {
+	for _, test := range []struct{ old, new, environment, want string }{
+		{`"salt":"cmVtb3Rl"`, `"salt":"x"`, "production", `no instructions can express the difference at "/environments/production/salt"`},
+		{`"sel":"9f1c"`, `"sel":"x"`, "production", `no instructions can express the difference at "/environments/production/sel"`},
+		{`"lensSchema":null`, `"lensSchema":1,"new":2`, "", `no instructions can express the difference at "/lensSchema" and "/new"`},
+		{`"creationDate":1767607200000`, `"creationDate":1`, "", `no instructions can express the difference at "/creationDate"`},
+		{`"key":"remote-microscope"`, `"key":"other"`, "", `no instructions can express the difference at "/key"`},
+		{`"disabled":true,`, ``, "production", `no instructions can express the difference at "/environments/production/rules/1"`},
+		{`"offVariation":0,"prereq`, `"prereq`, "production", `no instructions can express the difference at "/environments/production/offVariation"`},
+		{`{"key":"remote-lamp","variation":1,"_since":2026}`, `{"key":"remote-lamp","variation":0}`, "production", `no instructions can express the difference at "/environments/production/prerequisites": `},
+		{`"production":`, `"staging":`, "production", `no instructions can express the difference at "/environments/production"`},
+		{`"name":"Remote microscope"`, `"name":""`, "", `no instructions can express the difference at "/name": apply instruction 0 (updateName): /value: must not be empty`},
+	} {
+		_, err := flags.Diff(microscope(t), edited(t, test.old, test.new), test.environment, nil)
+		require.ErrorIs(t, err, flags.ErrInexpressible, test.new)
+		require.ErrorContains(t, err, test.want)
+	}
+	for _, flag := range [][2]flags.Flag{{{}, microscope(t)}, {microscope(t), {}}} {
+		_, err := flags.Diff(flag[0], flag[1], "production", nil)
+		require.ErrorIs(t, err, flags.ErrInexpressible)
+	}
+	same, err := flags.Diff(flags.Flag{}, flags.Flag{}, "", nil)
+	require.NoError(t, err)
+	require.Empty(t, same.Instructions)
+}
+
+func TestDifferencesThatAreNone(t *testing.T) {
+	for old, new := range map[string]string{
+		`"_version":7`:               `"_version":9`,
+		`"version":31`:               `"version":2`,
+		`"_site":{"href"`:            `"_site":{"ref"`,
+		`"evaluation":{"c`:           `"evaluation":{"d`,
+		`"contextKind":"user","_by"`: `"_by"`,
+		`{"values":[],"variation":1,"contextKind":"user"}`: `{"values":[],"variation":1,"contextKind":"user"},{"values":[],"variation":0,"contextKind":"bench"}`,
+	} {
+		from, to := microscope(t), edited(t, old, new)
+		require.True(t, from.Same(to, "production"), new)
+		require.False(t, from.Equal(to), new)
+		patch, err := flags.Diff(from, to, "production", nil)
+		require.NoError(t, err)
+		require.Empty(t, patch.Instructions)
+		require.Empty(t, flags.DescribeChange(from, to))
+	}
+	from, to := microscope(t), edited(t, `"on":false`, `"on":true`)
+	require.True(t, from.Same(to, "production"), "another environment")
+	require.False(t, from.Same(to, "test"))
+}
+
+func TestValuesOfVariationsThatAreSwapped(t *testing.T) {
+	from := microscope(t)
+	to := edited(t, `"10x"`, `"swapped"`)
+	to = decodeFlag(t, strings.NewReplacer(`"swapped"`, `"40x"`, `"40x"`, `"10x"`).Replace(string(to.AppendJSON(nil))))
+	patch, err := flags.Diff(from, to, "", nil)
+	require.NoError(t, err)
+	require.Len(t, patch.Instructions, 3, "one makes room")
+	result, err := flags.Apply(from, patch.Instructions, flags.Application{Now: changedAt})
+	require.NoError(t, err)
+	require.True(t, result.Same(to, ""))
+
+	lamp := testFlag(t, "lamp")
+	turned := decodeFlag(t, strings.NewReplacer(`"value":true`, `"value":false`, `"value":false`, `"value":true`).Replace(string(lamp.AppendJSON(nil))))
+	_, err = flags.Diff(lamp, turned, "", nil)
+	require.ErrorIs(t, err, flags.ErrInexpressible, "a boolean flag has no other values")
+}
+
+func TestDiffTellsOfLookupsThatFail(t *testing.T) {
+	broken := errors.New("the store is gone")
+	to := edited(t, `{"key":"remote-lamp","variation":1,"_since":2026}`, `{"key":"remote-lamp","variation":0}`)
+	_, err := flags.Diff(microscope(t), to, "production", failing{broken})
+	require.ErrorIs(t, err, broken)
+	require.NotErrorIs(t, err, flags.ErrInexpressible)
+}
+
+func TestIdentifiersOfAPatchAreUsedUp(t *testing.T) {
+	ids := flags.Patch{NewIDs: []string{"a"}}.IDs()
+	require.Equal(t, "a", ids.NewID(changedAt))
+	require.Empty(t, ids.NewID(changedAt))
+}
