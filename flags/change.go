@@ -284,6 +284,22 @@ func (b *flagBody) called(index int) string {
 	return shorten(v.Value.text)
 }
 
+// Called returns what people call a variation, whose index is given: its name,
+// or its value if it has none, either cut if it is long; for an index of none
+// the number.
+func (f Flag) Called(index int) string { return f.get().called(index) }
+
+// InWords says what is served, by what people call the variations.
+func (f Flag) InWords(s Served) string {
+	if s.body == nil {
+		return emptyRule.served.words(f.get())
+	}
+	return s.body.words(f.get())
+}
+
+// RuleInWords says what a rule of the flag does.
+func (f Flag) RuleInWords(rule FlagRule) string { return rule.get().words(f.get()) }
+
 // served tells of a single variation that is served.
 func (t *teller) served(what string, from, to int) {
 	if to < len(t.to.variations) && t.before[to] != from {

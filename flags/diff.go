@@ -42,29 +42,6 @@ func (e *InexpressibleError) Unwrap() []error {
 	return []error{ErrInexpressible, e.Err}
 }
 
-// Patch is a semantic patch: instructions, and the identifiers of what they
-// add. The zero Patch changes nothing.
-type Patch struct {
-	Instructions []Instruction
-	// NewIDs are the identifiers that what the instructions add has in the flag
-	// that they lead to, in the order in which [Apply] asks for them.
-	NewIDs []string
-}
-
-// IDs returns a source of NewIDs, for one call of [Apply]. It is not safe for
-// concurrent use, and gives empty identifiers, which are none, when NewIDs are
-// used up.
-func (p Patch) IDs() IDSource { return &listedIDs{p.NewIDs} }
-
-type listedIDs struct{ left []string }
-
-func (l *listedIDs) NewID(time.Time) (id string) {
-	if len(l.left) > 0 {
-		id, l.left = l.left[0], l.left[1:]
-	}
-	return id
-}
-
 // Diff returns the instructions that turn one flag into another: what concerns
 // all environments, and what concerns the given one. "" stands for none; what
 // the flags say of other environments makes no difference. The patch is empty
@@ -78,14 +55,14 @@ func (l *listedIDs) NewID(time.Time) (id string) {
 // error is an [*InexpressibleError], or the error of others.
 func Diff(from, to Flag, environment string, others OtherFlags) (Patch, error) {
 	if from.Same(to, environment) {
-		return Patch{}, nil
+		return Patch{Environment: environment}, nil
 	}
 	if from.IsZero() || to.IsZero() {
 		return Patch{}, &InexpressibleError{Pointers: []string{""}}
 	}
 	ids := &listedIDs{}
 	d := &differ{
-		ids: ids, to: to.body,
+		ids: ids, to: to.body, patch: Patch{Environment: environment},
 		w: &work{
 			how:    &Application{Environment: environment, Now: time.UnixMilli(0), IDs: ids, Others: others},
 			before: from.body, flag: from.body, place: from.body.environment(environment),
@@ -526,7 +503,7 @@ func (d *differ) targets(to *environmentBody) {
 		d.emit(ReplaceTargets(list...))
 	}
 	all := func() { replace(func(*targetsBody) bool { return true }) }
-	if count(gone)+count(more) > count(to.lists()) {
+	if len(gone)+len(more) > 2 && count(gone)+count(more) > count(to.lists()) {
 		steps = all // it is shorter
 	}
 	if !d.try(steps, done) && !d.try(all, done) {

@@ -256,15 +256,19 @@ func InstructionsFor(f flags.Flag, environment string) *rapid.Generator[flags.In
 // of [CountedIDs]. None deletes it.
 func PatchesFor(f flags.Flag, environment string) *rapid.Generator[[]flags.Instruction] {
 	return rapid.Custom(func(t *rapid.T) []flags.Instruction {
-		how := flags.Application{Environment: environment, Now: usual, IDs: new(countedIDs), Others: Neighbours()}
+		ids := new(countedIDs)
+		how := flags.Application{Environment: environment, Now: usual, IDs: ids, Others: Neighbours()}
 		var list []flags.Instruction
 		current := f
 		for range rapid.IntRange(0, 6).Draw(t, "instructions") {
 			in := InstructionsFor(current, environment).Draw(t, "instruction")
+			before := *ids
 			next, err := flags.Apply(current, []flags.Instruction{in}, how)
-			if err == nil && !next.Deleted() {
-				list, current = append(list, in), next
+			if err != nil || next.Deleted() {
+				*ids = before
+				continue
 			}
+			list, current = append(list, in), next
 		}
 		return list
 	})

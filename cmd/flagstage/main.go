@@ -1,5 +1,5 @@
 // Command flagstage checks, creates, keeps and simulates templates of staged
-// feature flag releases.
+// feature flag releases, and checks, changes and compares flags.
 //
 //	flagstage validate FILE…
 //	flagstage create FILE [--member ID] [--db PATH]
@@ -11,6 +11,10 @@
 //	flagstage store verify|stats --db PATH [--format text|json]
 //	flagstage store backup|salvage TARGET --db PATH
 //	flagstage store compact --db PATH
+//	flagstage flag validate FILE…
+//	flagstage flag show FILE [--environment KEY]
+//	flagstage flag apply FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]
+//	flagstage flag diff FROM TO [--environment KEY] [--other FILE]… [--format text|json]
 //
 // Run flagstage --help, or a command with --help, for what each does. The exit
 // status is 0 when done, 1 when a document is invalid or something failed, and
@@ -25,6 +29,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	_ "time/tzdata" // zones work on machines without a zone database
@@ -65,67 +70,64 @@ type command struct {
 var commands = []command{
 	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, deleteCommand,
 	verifyCommand, statsCommand, backupCommand, salvageCommand, compactCommand,
+	flagValidateCommand, flagShowCommand, flagApplyCommand, flagDiffCommand,
 }
 
 const header = `flagstage checks, creates, keeps and simulates templates of staged feature flag
-releases.
+releases, and checks, changes and compares flags.
 
 Usage:
 `
 
 const footer = `
 FILE is a request to create a workflow template, in JSON; validate and simulate
-also take exported templates, import takes only those; - is standard input.
+also take exported templates, import takes only those; those of the commands
+that begin with "flag" are flags as the API tells them; - is standard input.
 "flagstage COMMAND --help" tells more.
 `
 
 func (p *program) run(arguments []string) int {
 	if len(arguments) == 0 {
-		usage(p.stderr)
+		usage(p.stderr, commands)
 		return exitUsage
 	}
 	name := arguments[0]
 	if isHelp(name) {
-		usage(p.stdout)
+		usage(p.stdout, commands)
 		return exitDone
 	}
-	var family []command // the commands of two words that begin with this one
+	var group []command // of commands whose names begin with this word
 	for _, c := range commands {
-		first, second, two := strings.Cut(c.name, " ")
-		switch {
-		case first != name:
-		case !two:
-			return p.runCommand(c, arguments[1:])
-		case len(arguments) > 1 && arguments[1] == second:
-			return p.runCommand(c, arguments[2:])
-		default:
-			family = append(family, c)
+		words := strings.Fields(c.name)
+		if len(arguments) >= len(words) && slices.Equal(arguments[:len(words)], words) {
+			return p.runCommand(c, arguments[len(words):])
+		}
+		if words[0] == name {
+			group = append(group, c)
 		}
 	}
+	where := "flagstage --help"
 	switch {
-	case family == nil:
-		p.complain(fmt.Errorf("there is no command %s; see flagstage --help", strictjson.Quote(name)))
-	case len(arguments) > 1 && isHelp(arguments[1]):
-		io.WriteString(p.stdout, "Usage:\n"+summaries(family))
+	case len(group) > 0 && len(arguments) == 1:
+		usage(p.stderr, group)
+		return exitUsage
+	case len(group) > 0 && isHelp(arguments[1]):
+		usage(p.stdout, group)
 		return exitDone
-	default:
-		p.complain(fmt.Errorf("%s: a second word is wanted, such as %s; see flagstage %s --help", name, family[0].name, name))
+	case len(group) > 0:
+		name, where = name+" "+arguments[1], "flagstage "+name+" --help"
 	}
+	p.complain(fmt.Errorf("there is no command %s; see %s", strictjson.Quote(name), where))
 	return exitUsage
 }
 
 func isHelp(word string) bool {
-	switch word {
-	case "--help", "-help", "-h", "help":
-		return true
-	}
-	return false
+	return slices.Contains([]string{"--help", "-help", "-h", "help"}, word)
 }
 
-func usage(w io.Writer) { io.WriteString(w, header+summaries(commands)+footer) }
-
-func summaries(list []command) string {
+func usage(w io.Writer, list []command) {
 	var b strings.Builder
+	b.WriteString(header)
 	for _, c := range list {
 		fmt.Fprintf(&b, "  flagstage %s %s\n        %s\n", c.name, c.arguments, c.summary)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/flagstage/flagstage"
@@ -28,21 +27,24 @@ is 1 if a document is invalid; warnings alone leave it at 0.
 	setup: func(p *program, _ *flag.FlagSet) func([]string) error { return p.validate },
 }
 
-func (p *program) validate(files []string) error {
+func (p *program) validate(files []string) error { return p.eachFile("validate", files, p.judge) }
+
+// eachFile prints what valid files have to offer, and judges all of them.
+func (p *program) eachFile(name string, files []string, judge func(file string) (string, error)) error {
 	if len(files) == 0 {
 		return usagef("a FILE is wanted")
 	}
-	if i := slices.Index(files, "-"); i >= 0 && slices.Contains(files[i+1:], "-") {
-		return usagef("standard input can be read only once")
+	if err := oneStdin(files); err != nil {
+		return err
 	}
 	var failed error
 	for _, file := range files {
-		what, err := p.judge(file)
+		what, err := judge(file)
 		switch {
 		case errors.Is(err, errInvalid):
 			failed = err
 		case err != nil:
-			p.complain(fmt.Errorf("validate: %w", err))
+			p.complain(fmt.Errorf("%s: %w", name, err))
 			failed = errInvalid
 		default:
 			if err := p.print(escape.Terminal(file+": valid, "+what) + "\n"); err != nil {
@@ -201,9 +203,9 @@ type simulateFlags struct {
 func (f simulateFlags) scenario(now time.Time) (simulate.Scenario, error) {
 	s := simulate.Scenario{Start: now.Truncate(time.Minute), Zone: f.zone, Otherwise: simulate.Never()}
 	if f.start != "" {
-		start, err := time.Parse(time.RFC3339, f.start)
-		if year := start.UTC().Year(); err != nil || year < 1970 || year > 9999 {
-			return s, usagef("--start %s is no instant such as 2026-10-22T09:00:00+02:00, in the years 1970 to 9999", strictjson.Quote(f.start))
+		start, err := parseInstant("--start", f.start)
+		if err != nil {
+			return s, err
 		}
 		s.Start = start
 	}

@@ -1,0 +1,349 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/internal/escape"
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+var flagValidateCommand = command{
+	name: "flag validate", arguments: "FILE…",
+	summary: "check flags, and print all that is wrong with them",
+	help: `Checks the documents of flags. Problems go to standard error, each in a line:
+FILE:POINTER: MESSAGE [CODE]. The exit status is 1 if a document is invalid;
+warnings alone leave it at 0.
+`,
+	setup: func(p *program, _ *flag.FlagSet) func([]string) error {
+		return func(files []string) error {
+			return p.eachFile("flag validate", files, func(file string) (string, error) {
+				f, err := p.flag(file)
+				return fmt.Sprintf("%s flag %s, variations: %d, environments: %d", f.Kind(), f.Key(), f.VariationCount(), len(f.EnvironmentKeys())), err
+			})
+		}
+	},
+}
+
+// flag reads the flag in a file, and prints problems.
+func (p *program) flag(file string) (flags.Flag, error) {
+	document, err := p.read(file)
+	if err != nil {
+		return flags.Flag{}, err
+	}
+	f, problems := flags.DecodeFlag(document)
+	return f, p.report(file, problems)
+}
+
+// flags reads the flags in several files, of which one may be standard input.
+func (p *program) flags(files ...string) ([]flags.Flag, error) {
+	if err := oneStdin(files); err != nil {
+		return nil, err
+	}
+	list := make([]flags.Flag, len(files))
+	for i, file := range files {
+		f, err := p.flag(file)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = f
+	}
+	return list, nil
+}
+
+func environmentFlag(set *flag.FlagSet, text string) *string {
+	return set.String("environment", "", "the `KEY` of the environment"+text)
+}
+
+// files collects the values of a flag that may be given several times.
+type files []string
+
+func (f *files) String() string { return strings.Join(*f, " ") }
+
+func (f *files) Set(file string) error {
+	*f = append(*f, file)
+	return nil
+}
+
+func otherFlag(set *flag.FlagSet) *files {
+	var others files
+	set.Var(&others, "other", "the `FILE` of another flag of the project, which may be a prerequisite or require this flag; may be given several times")
+	return &others
+}
+
+// inEnvironment returns the flag in an environment, or says which ones there
+// are.
+func inEnvironment(f flags.Flag, key string) (flags.Environment, error) {
+	e, ok := f.Environment(key)
+	if !ok {
+		return e, usagef("--environment: flag %s has no environment %s; it has: %s", f.Key(), strictjson.Quote(key), strings.Join(f.EnvironmentKeys(), ", "))
+	}
+	return e, nil
+}
+
+var flagShowCommand = command{
+	name: "flag show", arguments: "FILE [--environment KEY] [--format text|json]",
+	summary: "show a flag",
+	help: `Shows a flag in words, in all of its environments or in one, or as JSON in its
+canonical form.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		environment, format := environmentFlag(set, " to show (default all)"), formatFlag(set)
+		return func(files []string) error {
+			file, err := one("FILE", files)
+			if err != nil {
+				return err
+			}
+			if err := checkFormat(*format); err != nil {
+				return err
+			}
+			f, err := p.flag(file)
+			if err != nil {
+				return err
+			}
+			return p.showFlag(f, *environment, *format)
+		}
+	},
+}
+
+func (p *program) showFlag(f flags.Flag, environment, format string) error {
+	keys := f.EnvironmentKeys()
+	if environment != "" {
+		if _, err := inEnvironment(f, environment); err != nil {
+			return err
+		}
+		keys = []string{environment}
+	}
+	if format == "json" {
+		if environment != "" {
+			e, _ := f.Environment(environment)
+			return p.printJSON(e.AppendJSON(nil))
+		}
+		return p.printJSON(f.AppendJSON(nil))
+	}
+	rows := [][]string{{"Key", f.Key()}, {"Name", f.Name()}}
+	row := func(what, text string) {
+		if text != "" {
+			rows = append(rows, []string{what, text})
+		}
+	}
+	row("Description", f.Description())
+	row("Kind", string(f.Kind()))
+	row("Version", strconv.FormatInt(f.Version(), 10))
+	row("Tags", strings.Join(f.Tags(), ", "))
+	row("State", strings.Join(states(f), ", "))
+	for i, v := range f.Variations() {
+		row("Variation "+strconv.Itoa(i), strings.TrimSpace(v.Name+"  "+v.Value.String()+"  "+v.ID))
+	}
+	for _, key := range keys {
+		e, _ := f.Environment(key)
+		rows = append(rows, []string{""}, []string{"Environment", e.Key()})
+		rows = append(rows, environmentInWords(f, e)...)
+	}
+	return p.printTable(rows)
+}
+
+// states says how far a flag is through its life.
+func states(f flags.Flag) (list []string) {
+	if f.Temporary() {
+		list = append(list, "temporary")
+	}
+	if f.Deprecated() {
+		list = append(list, "deprecated")
+	}
+	if f.Archived() {
+		list = append(list, "archived")
+	}
+	if f.Deleted() {
+		list = append(list, "deleted")
+	}
+	return list
+}
+
+func environmentInWords(f flags.Flag, e flags.Environment) [][]string {
+	targeting := "off"
+	if e.On() {
+		targeting = "on"
+	}
+	rows := [][]string{{"Targeting", targeting}}
+	for p := range e.Prerequisites() {
+		rows = append(rows, []string{"Requires", fmt.Sprintf("flag %s serving its variation %d", p.Key, p.Variation)})
+	}
+	for t := range e.Targets() {
+		rows = append(rows, []string{"Targets", fmt.Sprintf("%d of kind %s get %s", t.Len(), t.ContextKind(), f.Called(t.Variation()))})
+	}
+	for i, rule := range e.Rules() {
+		text := f.RuleInWords(rule)
+		if rule.Disabled() {
+			text = "(disabled) " + text
+		}
+		rows = append(rows, []string{"Rule " + strconv.Itoa(i+1), text})
+		if rule.Description() != "" {
+			rows = append(rows, []string{"", rule.Description()})
+		}
+	}
+	rows = append(rows, []string{"Otherwise", f.InWords(e.Fallthrough())})
+	if off, ok := e.OffVariation(); ok {
+		rows = append(rows, []string{"While off", f.Called(off)})
+	}
+	return rows
+}
+
+var flagApplyCommand = command{
+	name: "flag apply", arguments: "FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]",
+	summary: "apply instructions to a flag, and print the flag that comes of it",
+	help: `Applies a semantic patch to a flag, all of it or nothing, and prints the new
+flag; FILE stays as it is. PATCH is an object with instructions, and perhaps
+environmentKey and comment, or the array of instructions.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		environment, others := environmentFlag(set, " that is changed (default: the patch's environmentKey)"), otherFlag(set)
+		now := set.String("now", "", "`RFC3339`: the instant of the change, as in 2026-10-22T09:00:00+02:00 (default now)")
+		seed := set.String("seed", "", "a `NUMBER` from which identifiers are made, so that they repeat (default: random ones)")
+		return func(files []string) error { return p.applyPatch(files, *environment, *others, *now, *seed) }
+	},
+}
+
+// oneStdin refuses to read standard input twice.
+func oneStdin(files []string) error {
+	if i := slices.Index(files, "-"); i >= 0 && slices.Contains(files[i+1:], "-") {
+		return usagef("standard input can be read only once")
+	}
+	return nil
+}
+
+func (p *program) applyPatch(arguments []string, environment string, others files, now, seed string) error {
+	if len(arguments) != 2 {
+		return usagef("a FILE and a PATCH are wanted, %d are given", len(arguments))
+	}
+	if err := oneStdin(append(slices.Clone(arguments), others...)); err != nil {
+		return err
+	}
+	how := flags.Application{Environment: environment, Now: p.clock.Now(), IDs: flagstage.RandomIDs()}
+	if now != "" {
+		at, err := parseInstant("--now", now)
+		if err != nil {
+			return err
+		}
+		how.Now = at
+	}
+	if seed != "" {
+		n, err := strconv.ParseUint(seed, 10, 64)
+		if err != nil {
+			return usagef("--seed %s is no number from 0 on", strictjson.Quote(seed))
+		}
+		how.IDs = flagstage.SeededIDs(n)
+	}
+	list, err := p.flags(append([]string{arguments[0]}, others...)...)
+	if err != nil {
+		return err
+	}
+	how.Others = flags.NewFlagSet(list[1:]...)
+	document, err := p.read(arguments[1])
+	if err != nil {
+		return err
+	}
+	patch, problems := flags.DecodePatch(document)
+	if err := p.report(arguments[1], problems); err != nil {
+		return err
+	}
+	switch {
+	case environment == "":
+		how.Environment = patch.Environment
+	case patch.Environment != "" && patch.Environment != environment:
+		return usagef("--environment is %s, but the patch is for %s", strictjson.Quote(environment), strictjson.Quote(patch.Environment))
+	}
+	f, err := flags.Apply(list[0], patch.Instructions, how)
+	var wrong *flags.ApplyError
+	if errors.As(err, &wrong) && wrong.Index >= 0 && wrong.Err == nil {
+		problem := wrong.Problem
+		problem.Pointer = "/" + strconv.Itoa(wrong.Index) + problem.Pointer
+		if !bytes.HasPrefix(bytes.TrimLeft(document, " \t\r\n"), []byte("[")) {
+			problem.Pointer = "/instructions" + problem.Pointer
+		}
+		return p.report(arguments[1], flagstage.Problems{problem})
+	}
+	if err != nil {
+		return err
+	}
+	return p.printJSON(f.AppendJSON(nil))
+}
+
+// parseInstant reads an instant that a flag gives.
+func parseInstant(name, text string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339, text)
+	if year := at.UTC().Year(); err != nil || year < 1970 || year > 9999 {
+		return at, usagef("%s %s is no instant such as 2026-10-22T09:00:00+02:00, in the years 1970 to 9999", name, strictjson.Quote(text))
+	}
+	return at, nil
+}
+
+var flagDiffCommand = command{
+	name: "flag diff", arguments: "FROM TO [--environment KEY] [--other FILE]… [--format text|json]",
+	summary: "say in what two flags differ, in words or as instructions",
+	help: `Says in what two states of a flag differ: in words, or with --format json as the
+semantic patch that turns FROM into TO in one environment. In JSON, the
+environment must be given if they differ in several.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		environment, others, format := environmentFlag(set, " to look at (default all)"), otherFlag(set), formatFlag(set)
+		return func(files []string) error { return p.diff(files, *environment, *others, *format) }
+	},
+}
+
+func (p *program) diff(arguments []string, environment string, others files, format string) error {
+	if len(arguments) != 2 {
+		return usagef("FROM and TO are wanted, %d are given", len(arguments))
+	}
+	if err := checkFormat(format); err != nil {
+		return err
+	}
+	list, err := p.flags(append(slices.Clone(arguments), others...)...)
+	if err != nil {
+		return err
+	}
+	from, to := list[0], list[1]
+	if environment != "" {
+		for _, f := range list[:2] {
+			if _, err := inEnvironment(f, environment); err != nil {
+				return err
+			}
+		}
+	}
+	changes := flags.DescribeChange(from, to)
+	if environment != "" {
+		changes = slices.DeleteFunc(changes, func(c flags.Change) bool { return c.Environment != "" && c.Environment != environment })
+	}
+	if format == "text" {
+		var b strings.Builder
+		for _, c := range changes {
+			b.WriteString(escape.Terminal(c.String()) + "\n")
+		}
+		return p.print(b.String())
+	}
+	if environment == "" {
+		var differ []string
+		for _, c := range changes {
+			if c.Environment != "" && !slices.Contains(differ, c.Environment) {
+				differ = append(differ, c.Environment)
+			}
+		}
+		if len(differ) > 1 {
+			return usagef("they differ in several environments; choose one with --environment: %s", strings.Join(differ, ", "))
+		}
+		environment = strings.Join(differ, "")
+	}
+	patch, err := flags.Diff(from, to, environment, flags.NewFlagSet(list[2:]...))
+	if err != nil {
+		return err
+	}
+	return p.printJSON(patch.AppendJSON(nil))
+}
