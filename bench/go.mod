@@ -3,6 +3,7 @@ module github.com/flagstage/flagstage/bench
 go 1.25.0
 
 require (
+	github.com/evanphx/json-patch/v5 v5.9.11
 	github.com/flagstage/flagstage v0.0.0
 	github.com/stretchr/testify v1.12.1
 )

@@ -271,9 +271,9 @@ func (w *work) finish(f Flag) (Flag, error) {
 		if slices.Equal(b.environments, old.environments) {
 			return f, nil
 		}
-		all := *old // dates, too, are as they were
-		all.environments = b.environments
-		b = &all
+		environments := b.environments // all else is as it was, dates too
+		*b = *old
+		b.environments = environments
 	} else {
 		b.version = min(old.version+1, mostVersion)
 	}

@@ -283,7 +283,8 @@ func (w *work) ownList(contextKind string, variation int) *targetsBody {
 		w.growth += 64 + 6*len(contextKind)
 	case !slices.Contains(w.lists, t):
 		own := *t
-		own.values, own.set = slices.Clone(t.values), maps.Clone(t.set)
+		own.values = append(make([]string, 0, len(t.values)+4), t.values...) // most often to add some
+		own.set = maps.Clone(t.set)
 		(*lists)[slices.Index(*lists, t)] = &own
 		w.lists = append(w.lists, &own)
 		t = &own
