@@ -156,6 +156,7 @@ func TestLibraryLinksOnlyItsDependencies(t *testing.T) {
 		require.Subset(t, want, dependencies(t, "./"+dir), "linked by %s", dir)
 	}
 	require.Contains(t, dependencies(t, "."), "github.com/tidwall/buntdb", "go list finds nothing")
+	require.Equal(t, []string{module}, dependencies(t, "./flags"), "flags can be had without a store")
 }
 
 // dependencies returns the modules of all packages that a package links.

@@ -10,18 +10,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReadmeProgramRunsOutsideOfTheModule builds the README's program in a
-// module of its own, as a user would, and compares what it prints.
-func TestReadmeProgramRunsOutsideOfTheModule(t *testing.T) {
+// TestReadmeProgramsRunOutsideOfTheModule builds the README's programs in a
+// module of their own, as a user would, and compares what they print.
+func TestReadmeProgramsRunOutsideOfTheModule(t *testing.T) {
 	text, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	readme := string(text)
-	_, program, ok := strings.Cut(readme, "```go\n")
-	require.True(t, ok)
-	program, rest, _ := strings.Cut(program, "```")
-	_, want, _ := strings.Cut(rest, "```text\n")
-	want, _, _ = strings.Cut(want, "```")
+	blocks := strings.Split(readme, "```go\npackage main\n")[1:]
+	require.Len(t, blocks, 2, "the programs of the README")
+	for _, block := range blocks {
+		program, rest, _ := strings.Cut(block, "```")
+		program = "package main\n" + program
+		before, want, ok := strings.Cut(rest, "```text\n")
+		require.True(t, ok && strings.TrimSpace(before) == "", "what a program prints stands below it")
+		want, _, _ = strings.Cut(want, "```")
+		out := runOutside(t, program)
+		if *update {
+			readme = strings.Replace(readme, program+"```"+before+"```text\n"+want, program+"```"+before+"```text\n"+out, 1)
+			continue
+		}
+		require.Equal(t, want, out)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile("README.md", []byte(readme), 0o644))
+	}
+}
 
+// runOutside runs a program in a module of its own and returns what it prints.
+func runOutside(t *testing.T, program string) string {
 	root, err := filepath.Abs(".")
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -42,10 +58,5 @@ func TestReadmeProgramRunsOutsideOfTheModule(t *testing.T) {
 	command.Env = append(os.Environ(), "GOWORK=off")
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, string(out))
-	if *update {
-		readme = strings.Replace(readme, "```text\n"+want+"```", "```text\n"+string(out)+"```", 1)
-		require.NoError(t, os.WriteFile("README.md", []byte(readme), 0o644))
-		return
-	}
-	require.Equal(t, want, string(out))
+	return string(out)
 }

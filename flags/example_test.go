@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/flagstage/flagstage/flags"
 )
@@ -101,4 +103,124 @@ func ExampleInstruction_Slots() {
 	// Output:
 	// /clauses/1/values segmentKeys ["volunteers"]
 	// /variationId variationId "purple"
+}
+
+// lamp is a small flag.
+const lamp = `{
+	"key": "lamp", "kind": "multivariate",
+	"variations": [
+		{"_id": "dim", "value": 20, "name": "Dim"},
+		{"_id": "bright", "value": 100, "name": "Bright"}
+	],
+	"environments": {"lab": {
+		"on": true, "version": 3,
+		"fallthrough": {"rollout": {"variations": [{"variation": 0, "weight": 90000}, {"variation": 1, "weight": 10000}]}},
+		"offVariation": 0
+	}}
+}`
+
+// ids makes the identifiers id-1, id-2 and so on.
+type ids int
+
+func (n *ids) NewID(time.Time) string {
+	*n++
+	return fmt.Sprint("id-", int(*n))
+}
+
+var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+
+func ExampleDecodeFlag() {
+	f, problems := flags.DecodeFlag([]byte(lamp))
+	fmt.Println(problems.Err(), f.Key(), f.Kind())
+	for i, v := range f.Variations() {
+		fmt.Println(i, v.Name, v.Value)
+	}
+	e, _ := f.Environment("lab")
+	rollout, _ := e.Fallthrough().Rollout()
+	fmt.Println(e.On(), rollout.At(1).Weight, "of", flags.FullWeight)
+
+	_, problems = flags.DecodeFlag([]byte(`{"key": "lamp", "kind": "boolean", "variations": [{"value": true}, {"value": "no"}]}`))
+	fmt.Println(problems.Err())
+	// Output:
+	// <nil> lamp multivariate
+	// 0 Dim 20
+	// 1 Bright 100
+	// true 10000 of 100000
+	// /variations: must be true and false: the flag is boolean [malformed]
+}
+
+func ExampleApply() {
+	f, _ := flags.DecodeFlag([]byte(lamp))
+	after, err := flags.Apply(f, []flags.Instruction{
+		flags.AddRule(flags.Rule{
+			Clauses: []flags.Clause{{Attribute: "floor", Op: flags.OpGreaterThan, Values: []flags.Value{flags.IntValue(3)}}},
+			Serve:   flags.ServeVariation("bright"),
+			Ref:     "upstairs",
+		}, ""),
+		flags.UpdateRuleDescription("ref:upstairs", "Upper floors"),
+	}, flags.Application{Environment: "lab", Now: monday, IDs: new(ids)})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	e, _ := after.Environment("lab")
+	rule, _ := e.Rule("id-1")
+	fmt.Println(rule.Description()+":", after.RuleInWords(rule))
+	fmt.Println("version", e.Version())
+
+	_, err = flags.Apply(f, []flags.Instruction{flags.TurnFlagOff(), flags.RemoveVariation("dim")}, flags.Application{Environment: "lab", Now: monday})
+	fmt.Println(err)
+	// Output:
+	// Upper floors: if user floor is greater than 3 then Bright
+	// version 4
+	// apply instruction 1 (removeVariation): /variationId: is served at "/environments/lab/fallthrough" and "/environments/lab/offVariation"; change that first [in_use]
+}
+
+func ExampleDiff() {
+	from, _ := flags.DecodeFlag([]byte(lamp))
+	to, _ := flags.DecodeFlag([]byte(strings.Replace(strings.Replace(lamp, "90000", "60000", 1), "10000", "40000", 1)))
+	patch, err := flags.Diff(from, to, "lab", nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(string(patch.AppendJSON(nil)))
+	result, err := flags.Apply(from, patch.Instructions, flags.Application{Environment: "lab", Now: monday, IDs: patch.IDs()})
+	fmt.Println(result.Same(to, "lab"), err)
+
+	salted, _ := flags.DecodeFlag([]byte(strings.Replace(lamp, `"version": 3`, `"salt": "pepper"`, 1)))
+	_, err = flags.Diff(from, salted, "lab", nil)
+	fmt.Println(err)
+	// Output:
+	// {"environmentKey":"lab","instructions":[{"kind":"updateFallthroughVariationOrRollout","rolloutWeights":{"bright":40000,"dim":60000}}]}
+	// true <nil>
+	// no instructions can express the difference at "/environments/lab/salt"
+}
+
+func ExampleDescribeChange() {
+	from, _ := flags.DecodeFlag([]byte(lamp))
+	to, _ := flags.DecodeFlag([]byte(strings.NewReplacer("90000", "60000", "10000", "40000", `"on": true`, `"on": false`).Replace(lamp)))
+	for _, change := range flags.DescribeChange(from, to) {
+		fmt.Println(change)
+	}
+	// Output:
+	// lab: targeting: on → off
+	// lab: default rule: Bright 10 % → 40 %
+}
+
+func ExampleDecodePatch() {
+	patch, problems := flags.DecodePatch([]byte(`{"environmentKey": "lab", "comment": "Lights out", "instructions": [{"kind": "turnFlagOff"}]}`))
+	fmt.Println(patch.Environment, patch.Comment, patch.Instructions, problems.Err())
+	// Output:
+	// lab Lights out [turn targeting off] <nil>
+}
+
+func ExampleNewFlagSet() {
+	f, _ := flags.DecodeFlag([]byte(lamp))
+	others, _ := flags.DecodeFlag([]byte(`{"key": "door", "kind": "boolean", "variations": [{"_id": "shut", "value": true}, {"_id": "open", "value": false}]}`))
+	after, err := flags.Apply(f, []flags.Instruction{flags.AddPrerequisite("door", "open")},
+		flags.Application{Environment: "lab", Now: monday, Others: flags.NewFlagSet(others)})
+	fmt.Println(flags.DescribeChange(f, after), err)
+	// Output:
+	// [lab: prerequisites added: door] <nil>
 }

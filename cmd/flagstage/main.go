@@ -131,7 +131,8 @@ func usage(w io.Writer, list []command) {
 	for _, c := range list {
 		fmt.Fprintf(&b, "  flagstage %s %s\n        %s\n", c.name, c.arguments, c.summary)
 	}
-	return b.String()
+	b.WriteString(footer)
+	io.WriteString(w, b.String())
 }
 
 // usageError is a command line that cannot be followed.
