@@ -256,6 +256,7 @@ func (w *work) finish(f Flag) (Flag, error) {
 		return f, nil
 	}
 	b := w.flag
+	b.keepDetails(old)
 	for i, e := range b.environments {
 		was := old.environments[i] // no instruction adds or removes one
 		switch {
@@ -271,7 +272,7 @@ func (w *work) finish(f Flag) (Flag, error) {
 		if slices.Equal(b.environments, old.environments) {
 			return f, nil
 		}
-		environments := b.environments // all else is as it was, dates too
+		environments := b.environments
 		*b = *old
 		b.environments = environments
 	} else {
@@ -285,6 +286,20 @@ func (w *work) finish(f Flag) (Flag, error) {
 		}
 	}
 	return Flag{b}, nil
+}
+
+// keepDetails takes back what changed along with something that is in the end
+// as it was.
+func (b *flagBody) keepDetails(old *flagBody) {
+	if b.archived.is == old.archived.is {
+		b.archived = old.archived
+	}
+	if b.deprecated.is == old.deprecated.is {
+		b.deprecated = old.deprecated
+	}
+	if b.maintainer.same(&old.maintainer) {
+		b.maintainer = old.maintainer
+	}
 }
 
 // own returns the flag to be changed. Its lists are still shared.
@@ -553,7 +568,7 @@ func (w *work) dependents() ([]Flag, error) {
 		case errors.Is(err, ErrNotFound) || key == w.flag.key:
 		case err != nil:
 			return nil, w.failed(err)
-		case !f.Deleted():
+		case !f.IsZero() && !f.Deleted():
 			list = append(list, f)
 		}
 	}

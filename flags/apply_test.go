@@ -301,6 +301,22 @@ func TestLookupsThatFail(t *testing.T) {
 	}
 }
 
+// forgetful is a project that names flags which it does not have.
+type forgetful struct{}
+
+func (forgetful) Flag(string) (flags.Flag, error)     { return flags.Flag{}, nil }
+func (forgetful) Dependents(string) ([]string, error) { return []string{"gone"}, nil }
+
+func TestLookupsThatGiveNothing(t *testing.T) {
+	how := flags.Application{Environment: "production", Now: changedAt, Others: forgetful{}}
+	_, err := flags.Apply(microscope(t), []flags.Instruction{flags.ArchiveFlag(), flags.DeprecateFlag()}, how)
+	require.NoError(t, err)
+	_, err = flags.Apply(testFlag(t, "door"), []flags.Instruction{flags.RemoveVariation("door-ajar")}, how)
+	require.NotErrorIs(t, err, flags.ErrNotFound)
+	_, err = flags.Apply(microscope(t), []flags.Instruction{flags.AddPrerequisite("gone", "v")}, how)
+	require.ErrorIs(t, err, flags.ErrNotFound)
+}
+
 func TestResultsAreNoLargerThanADocument(t *testing.T) {
 	f := microscope(t)
 	var list []flags.Instruction

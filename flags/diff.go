@@ -503,17 +503,37 @@ func (d *differ) targets(to *environmentBody) {
 		d.emit(ReplaceTargets(list...))
 	}
 	all := func() { replace(func(*targetsBody) bool { return true }) }
+	users := func() { // the order of their lists, too
+		list := make([]Targets, 0, len(d.w.flag.variations))
+		for _, t := range to.users {
+			list = append(list, Targets{VariationID: d.id(t.variation), Values: t.values})
+		}
+		for i, v := range d.w.flag.variations {
+			if to.list(userKind, i) == nil {
+				list = append(list, Targets{VariationID: v.ID})
+			}
+		}
+		d.emit(ReplaceUserTargets(list...))
+	}
 	if len(gone)+len(more) > 2 && count(gone)+count(more) > count(to.lists()) {
 		steps = all // it is shorter
 	}
-	if !d.try(steps, done) && !d.try(all, done) {
-		// Lists that are to lose unknown members must go before they come back.
-		replace(func(t *targetsBody) bool {
-			is := d.w.env().list(t.kind(), t.variation)
-			return is != nil && sameMore(is.more, t.more)
-		})
-		all()
+	written := func() bool { return d.w.env().writesTargets(to) }
+	if d.try(steps, written) || d.try(users, written) || d.try(steps, done) || d.try(all, done) {
+		return
 	}
+	// Lists that are to lose unknown members must go before they come back.
+	replace(func(t *targetsBody) bool {
+		is := d.w.env().list(t.kind(), t.variation)
+		return is != nil && sameMore(is.more, t.more)
+	})
+	all()
+}
+
+// writesTargets reports whether both write the same targets.
+func (e *environmentBody) writesTargets(o *environmentBody) bool {
+	write := func(list []*targetsBody) string { return string(appendPointers(nil, list, (*targetsBody).appendJSON)) }
+	return write(e.users) == write(o.users) && write(e.contexts) == write(o.contexts)
 }
 
 // missing returns lists of the targets that one environment has and another
@@ -706,7 +726,7 @@ func (d *differ) clause(ruleID string, is, want *clauseBody) {
 	other := *is
 	other.Values = want.Values
 	gone, more := without(is.Values, want.Values), without(want.Values, is.Values)
-	if !other.sameTest(want) || !slices.Equal(union(without(is.Values, gone), more), want.Values) {
+	if !other.sameTest(want) || is.ContextKind != want.ContextKind || !slices.Equal(union(without(is.Values, gone), more), want.Values) {
 		d.emit(UpdateClause(ruleID, is.id, want.Clause))
 		return
 	}

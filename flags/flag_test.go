@@ -372,5 +372,10 @@ func FuzzDecodeFlag(f *testing.F) {
 		again, problems := flags.DecodeFlag(canonical)
 		require.NoError(t, problems.Err())
 		require.Equal(t, string(canonical), string(again.AppendJSON(nil)))
+		marshalled, err := json.Marshal(flag)
+		require.NoError(t, err)
+		require.Equal(t, string(canonical), string(marshalled))
+		require.True(t, flag.Same(again, ""))
+		require.Empty(t, flags.DescribeChange(flag, again))
 	})
 }

@@ -105,10 +105,20 @@ func (n *naive) apply(patch []any) (result object, err error) {
 
 // details are members that change only with others. When those are in the end
 // as they were, so are the details.
-var details = []string{"archivedDate", "deprecatedDate", "_maintainer"}
+var details = map[string][]string{
+	"archivedDate": {"archived"}, "deprecatedDate": {"deprecated"}, "_maintainer": {"maintainerId", "maintainerTeamKey"},
+}
 
 // count makes versions grow where something changed.
 func (n *naive) count(before object) {
+	for name, of := range details {
+		if !slices.ContainsFunc(of, func(member string) bool { return n.flag[member] != before[member] }) {
+			delete(n.flag, name)
+			if before[name] != nil {
+				n.flag[name] = before[name]
+			}
+		}
+	}
 	old := before["environments"].(object)
 	for key, e := range n.flag["environments"].(object) {
 		e, was := e.(object), old[key].(object)
@@ -121,19 +131,9 @@ func (n *naive) count(before object) {
 	for _, o := range []object{a, b} {
 		unsaid(o)
 		delete(o, "environments")
-		for _, name := range details {
-			delete(o, name)
-		}
 	}
 	if !reflect.DeepEqual(a, b) {
 		n.flag["_version"] = number(n.flag["_version"]) + 1
-		return
-	}
-	for _, name := range details {
-		delete(n.flag, name)
-		if before[name] != nil {
-			n.flag[name] = before[name]
-		}
 	}
 }
 

@@ -63,18 +63,18 @@ func environmentFlag(set *flag.FlagSet, text string) *string {
 	return set.String("environment", "", "the `KEY` of the environment"+text)
 }
 
-// files collects the values of a flag that may be given several times.
-type files []string
+// fileList collects the values of a flag that may be given several times.
+type fileList []string
 
-func (f *files) String() string { return strings.Join(*f, " ") }
+func (f *fileList) String() string { return strings.Join(*f, " ") }
 
-func (f *files) Set(file string) error {
+func (f *fileList) Set(file string) error {
 	*f = append(*f, file)
 	return nil
 }
 
-func otherFlag(set *flag.FlagSet) *files {
-	var others files
+func otherFlag(set *flag.FlagSet) *fileList {
+	var others fileList
 	set.Var(&others, "other", "the `FILE` of another flag of the project, which may be a prerequisite or require this flag; may be given several times")
 	return &others
 }
@@ -220,7 +220,7 @@ func oneStdin(files []string) error {
 	return nil
 }
 
-func (p *program) applyPatch(arguments []string, environment string, others files, now, seed string) error {
+func (p *program) applyPatch(arguments []string, environment string, others fileList, now, seed string) error {
 	if len(arguments) != 2 {
 		return usagef("a FILE and a PATCH are wanted, %d are given", len(arguments))
 	}
@@ -299,7 +299,7 @@ environment must be given if they differ in several.
 	},
 }
 
-func (p *program) diff(arguments []string, environment string, others files, format string) error {
+func (p *program) diff(arguments []string, environment string, others fileList, format string) error {
 	if len(arguments) != 2 {
 		return usagef("FROM and TO are wanted, %d are given", len(arguments))
 	}
