@@ -302,6 +302,12 @@ func (b *flagBody) keepDetails(old *flagBody) {
 	}
 }
 
+// share makes everything shared that could be changed in place.
+func (w *work) share() {
+	w.ownsFlag, w.ownsVariations, w.ownsEnvironments, w.ownsEnvironment, w.ownsRules, w.ownsLists = false, false, false, false, false, false
+	w.lists, w.ids = nil, nil
+}
+
 // own returns the flag to be changed. Its lists are still shared.
 func (w *work) own() *flagBody {
 	if !w.ownsFlag {

@@ -256,6 +256,36 @@ func TestIdentifiersThatCannotBeUsed(t *testing.T) {
 	require.ErrorContains(t, err, "apply instruction 1 (addRule)")
 }
 
+// TestIdentifiersOfManyRules holds that identifiers are new, and free again
+// after a removal, in a flag with many rules, too.
+func TestIdentifiersOfManyRules(t *testing.T) {
+	f := large(t, 40)
+	add := func(ref string) flags.Instruction {
+		return flags.AddRule(flags.Rule{Serve: flags.ServeVariation("v"), Ref: ref}, "")
+	}
+	for _, test := range []struct {
+		ids  []string
+		list []flags.Instruction
+		ok   bool
+	}{
+		{[]string{"a", "b"}, []flags.Instruction{add(""), add("")}, true},
+		{[]string{"a", "a"}, []flags.Instruction{add(""), add("")}, false},
+		{[]string{"a", "rule-39"}, []flags.Instruction{add(""), add("")}, false},
+		{[]string{"a", "clause-39"}, []flags.Instruction{add(""), add("")}, false},
+		{[]string{"a", "a"}, []flags.Instruction{add("x"), flags.RemoveRule("ref:x"), add("")}, true},
+		{[]string{"a", "rule-3"}, []flags.Instruction{add(""), flags.RemoveRule("rule-3"), add("")}, true},
+		{[]string{"a", "clause-3"}, []flags.Instruction{add(""), flags.RemoveClauses("rule-3", "clause-3"), add("")}, true},
+		{[]string{"a", "rule-3"}, []flags.Instruction{add(""), flags.ReplaceRules(), add("")}, true},
+	} {
+		_, err := flags.Apply(f, test.list, flags.Application{Environment: "lab", Now: changedAt, IDs: flags.Patch{NewIDs: test.ids}.IDs()})
+		if test.ok {
+			require.NoError(t, err, test.ids)
+		} else {
+			require.ErrorContains(t, err, "is taken", test.ids)
+		}
+	}
+}
+
 // TestReferencesReachLaterApplications holds that with names for references a
 // later application can change what an earlier one added.
 func TestReferencesReachLaterApplications(t *testing.T) {

@@ -72,7 +72,11 @@ func Diff(from, to Flag, environment string, others OtherFlags) (Patch, error) {
 	if d.lookup != nil {
 		return Patch{}, d.lookup
 	}
-	if pointers := differences(d.w.flag, to.body, environment); len(pointers) > 0 {
+	pointers := differences(d.w.flag, to.body, environment)
+	if len(pointers) == 0 && d.err != nil {
+		pointers = append(pointers, "") // an instruction was applied in part only
+	}
+	if len(pointers) > 0 {
 		return Patch{}, &InexpressibleError{Pointers: pointers, Err: d.err}
 	}
 	return d.patch, nil
@@ -106,25 +110,18 @@ func (d *differ) emit(in Instruction, ids ...string) {
 	d.patch.NewIDs = append(d.patch.NewIDs, ids[:len(ids)-len(d.ids.left)]...)
 }
 
-// try makes the differ do something, and takes it back unless it leads to what
-// is wanted.
+// try makes the differ do something, and takes it back unless all of it applies
+// and leads to what is wanted.
 func (d *differ) try(do func(), done func() bool) bool {
-	saved := *d
-	savedWork := *d.w
-	share := func(w *work) {
-		w.ownsFlag, w.ownsVariations, w.ownsEnvironments, w.ownsEnvironment, w.ownsRules, w.ownsLists = false, false, false, false, false, false
-		w.lists, w.ids = nil, nil
-	}
-	share(d.w)
+	saved, savedWork := *d, *d.w
+	d.w.share()
 	do()
-	if done() {
+	if done() && d.err == saved.err {
 		return true
 	}
 	w := d.w
-	*d = saved
-	*w = savedWork
-	share(w)
-	d.w = w
+	*d, *w = saved, savedWork
+	w.share()
 	d.patch.Instructions, d.patch.NewIDs = slices.Clip(d.patch.Instructions), slices.Clip(d.patch.NewIDs)
 	return false
 }
@@ -418,10 +415,37 @@ func (d *differ) serve(is, want *servedBody, instruction func(Serve) Instruction
 		comes, err := d.w.served(given, is)
 		d.w.at.depth = depth
 		if err == nil && !comes.same(want) {
-			d.emit(instruction(ServeVariation(d.id(0))))
+			d.emit(instruction(d.between(is.rollout, want.rollout)))
 		}
 	}
 	d.emit(instruction(given))
+}
+
+// between returns what is served in between two rollouts, so that what the
+// second does not have of the first gets lost, and nothing else.
+func (d *differ) between(is, want *rolloutBody) Serve {
+	if is.seed != want.seed || !is.allocation.same(want.allocation) || !sameMore(is.more, want.more) {
+		return ServeVariation(d.id(0))
+	}
+	var kept Rollout
+	for _, w := range want.weights {
+		i := is.weight(w.Variation)
+		if i >= 0 && is.weights[i].Untracked == w.Untracked && sameMore(is.weights[i].more, w.more) {
+			kept.Weights = append(kept.Weights, Weight{VariationID: d.id(w.Variation)})
+		}
+	}
+	if len(kept.Weights) == 0 { // something else then
+		for i := range d.w.flag.variations {
+			if want.weight(i) < 0 {
+				kept.Weights = []Weight{{VariationID: d.id(i)}}
+				break
+			}
+		}
+	}
+	if len(kept.Weights) > 0 {
+		kept.Weights[0].Weight = FullWeight
+	}
+	return ServeRollout(kept)
 }
 
 func (d *differ) prerequisites(to *environmentBody) {

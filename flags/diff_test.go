@@ -23,10 +23,11 @@ func after(t require.TestingT, f flags.Flag, patch flags.Patch, environment stri
 	return result
 }
 
-// inAnyOrder returns what a flag's document says, with its lists of users, whose
-// own order means nothing, sorted.
+// inAnyOrder returns what a flag's document says, without what it means anyway,
+// and with its lists of users, whose own order means nothing, sorted.
 func inAnyOrder(t require.TestingT, f flags.Flag) any {
 	document := written(t, f).(object)
+	unsaid(document)
 	for _, e := range document["environments"].(object) {
 		slices.SortFunc(e.(object)["targets"].([]any), func(a, b any) int {
 			return number(a.(object)["variation"]) - number(b.(object)["variation"])
@@ -146,6 +147,39 @@ func TestDifferencesThatAreNone(t *testing.T) {
 	from, to := microscope(t), edited(t, `"on":false`, `"on":true`)
 	require.True(t, from.Same(to, "production"), "another environment")
 	require.False(t, from.Same(to, "test"))
+}
+
+// TestSmallDifferencesOfRules holds what is made of differences that patches
+// seldom lead to.
+func TestSmallDifferencesOfRules(t *testing.T) {
+	const first = `"clauses":[{"_id":"c35b8e17`
+	for _, test := range []struct{ old, new, want string }{
+		{first, `"clauses":[{"_id":"c-new","attribute":"a","op":"in","values":[],"contextKind":"user","negate":false},{"_id":"c35b8e17`,
+			"remove clauses c35b8e17… from rule 1f7e9c20…; let rule 1f7e9c20… also require that user a is nothing and laboratory city is \"Bergen\" or \"Turku\""},
+		{`"values":["Bergen","Turku"]`, `"values":["Turku","Bergen"]`, `change clause c35b8e17… of rule 1f7e9c20… to laboratory city is "Turku" or "Bergen"`},
+		{`"values":["Bergen","Turku"]`, `"values":["Turku","Oulu"]`,
+			`remove "Bergen" from clause c35b8e17… of rule 1f7e9c20…; add "Oulu" to clause c35b8e17… of rule 1f7e9c20…`},
+		{`,"ref":"northern"`, ``, `remove rule 1f7e9c20…; add a rule before rule e90d4c7b…: if laboratory city is "Bergen" or "Turku" then variation b4a6e2d3… ("Northern laboratories"); turn on event tracking for rule 1f7e9c20…`},
+		{`"1f7e9c20-8d43-4b6a-a5f0-96c3d8e1b274"`, `"other"`, `remove rule 1f7e9c20…; add a rule before rule e90d4c7b…: if laboratory city is "Bergen" or "Turku" then variation b4a6e2d3… ("Northern laboratories"); turn on event tracking for rule other`},
+	} {
+		from, to := microscope(t), edited(t, test.old, test.new)
+		require.False(t, from.Same(to, "production"))
+		require.NotEmpty(t, flags.DescribeChange(from, to))
+		patch, err := flags.Diff(from, to, "production", nil)
+		require.NoError(t, err, test.new)
+		var words []string
+		for _, in := range patch.Instructions {
+			words = append(words, in.String())
+		}
+		require.Equal(t, test.want, strings.Join(words, "; "))
+		require.True(t, after(t, from, patch, "production").Same(to, "production"))
+	}
+	for _, differ := range [][2]string{
+		{`"seed":61`, `"seed":62`}, {`"bucketBy":"bench",`, ``}, {`"defaultVariation":0`, `"defaultVariation":1`}, {`"_untracked":true,`, ``},
+	} {
+		require.False(t, microscope(t).Same(edited(t, differ[0], differ[1]), "production"), differ[1])
+		require.NotEmpty(t, flags.DescribeChange(microscope(t), edited(t, differ[0], differ[1])))
+	}
 }
 
 func TestValuesOfVariationsThatAreSwapped(t *testing.T) {

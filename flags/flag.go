@@ -424,17 +424,18 @@ func (r *flagReader) document() *flagBody {
 		return b
 	}
 	var more []byte
-	given := map[string]bool{}
+	var kindGiven, keyGiven, variationsGiven bool
 	for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
-		given[name] = true
 		switch name {
 		case "name":
 			b.name = r.optional(blankText)
 		case "kind":
+			kindGiven = true
 			b.kind = r.flagKind()
 		case "description":
 			b.description = r.optional(blankText)
 		case "key":
+			keyGiven = true
 			b.key = r.text(keyText)
 		case "_version":
 			b.version = r.version()
@@ -445,6 +446,7 @@ func (r *flagReader) document() *flagBody {
 		case "clientSideAvailability":
 			b.availability = r.availability()
 		case "variations":
+			variationsGiven = true
 			b.variations = r.flagVariations()
 		case "temporary":
 			b.temporary = r.flag()
@@ -478,15 +480,19 @@ func (r *flagReader) document() *flagBody {
 			more = r.unknown(more, name, flagMembers)
 		}
 	}
-	for _, name := range []string{"kind", "key", "variations"} {
-		if !given[name] {
-			r.missing(name, messageMissing)
-		}
+	if !kindGiven {
+		r.missing("kind", messageMissing)
+	}
+	if !keyGiven {
+		r.missing("key", messageMissing)
+	}
+	if !variationsGiven {
+		r.missing("variations", messageMissing)
 	}
 	if far := r.furthest; r.variations >= 0 && far.index >= int64(r.variations) && far.pointer != "" {
 		r.problems.Errorf(far.pointer, CodeOutOfRange, "%s", r.noIndex(far.index))
 	}
-	if b.kind == FlagBoolean && given["variations"] && !r.failed() && !b.isBoolean() {
+	if b.kind == FlagBoolean && variationsGiven && !r.failed() && !b.isBoolean() {
 		d.ReportMember("variations", string(CodeMalformed), "must be true and false: the flag is boolean")
 	}
 	b.more = string(more)

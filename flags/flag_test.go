@@ -349,7 +349,7 @@ func TestReadingAFlagAllocatesLittle(t *testing.T) {
 			if name != "unknown members" {
 				require.Error(t, problems.Err())
 			}
-			require.Less(t, used, uint64(28*len(document)+1_500_000))
+			require.Less(t, used, uint64(24*len(document)+1_500_000))
 		})
 	}
 }
