@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/flagstage/flagstage/flags"
 )
@@ -254,6 +255,47 @@ func TestIdentifiersThatCannotBeUsed(t *testing.T) {
 	require.ErrorContains(t, err, "there is no source of identifiers")
 	_, err = flags.Apply(f, slices.Repeat(add, 2), flags.Application{Environment: "production", Now: changedAt, IDs: fixedIDs("twice")})
 	require.ErrorContains(t, err, "apply instruction 1 (addRule)")
+}
+
+// TestTargetsOfLongLists holds that lists which are looked up and those which
+// are not come to the same.
+func TestTargetsOfLongLists(t *testing.T) {
+	begin := microscope(t)
+	rapid.Check(t, func(t *rapid.T) {
+		how := flags.Application{Environment: "production", Now: changedAt}
+		keys := rapid.SliceOfN(rapid.Map(rapid.IntRange(0, 40), func(i int) string { return fmt.Sprint("key-", i) }), 0, 30)
+		f := begin
+		var want []string
+		for range rapid.IntRange(1, 6).Draw(t, "steps") {
+			given := keys.Draw(t, "keys")
+			in := flags.AddTargets(flags.Targets{ContextKind: "bench", VariationID: purple, Values: given})
+			if rapid.Bool().Draw(t, "remove") {
+				in = flags.RemoveTargets(flags.Targets{ContextKind: "bench", VariationID: purple, Values: given})
+				want = slices.DeleteFunc(want, func(key string) bool { return slices.Contains(given, key) })
+			} else {
+				for _, key := range given {
+					if !slices.Contains(want, key) {
+						want = append(want, key)
+					}
+				}
+			}
+			next, err := flags.Apply(f, []flags.Instruction{in}, how)
+			require.NoError(t, err)
+			f = next
+			e, _ := f.Environment("production")
+			var list flags.TargetList
+			for l := range e.Targets() {
+				if l.ContextKind() == "bench" {
+					list = l
+				}
+			}
+			require.True(t, slices.Equal(want, slices.Collect(list.Values())))
+			for i := range 41 {
+				key := fmt.Sprint("key-", i)
+				require.Equal(t, slices.Contains(want, key), list.Has(key))
+			}
+		}
+	})
 }
 
 // TestIdentifiersOfManyRules holds that identifiers are new, and free again

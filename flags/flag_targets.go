@@ -89,6 +89,21 @@ func (t *targetsBody) add(key string) {
 	}
 }
 
+// remove removes values from a list that is not shared.
+func (t *targetsBody) remove(keys []string) {
+	for _, key := range keys {
+		delete(t.set, key)
+	}
+	gone := func(v string) bool { return slices.Contains(keys, v) }
+	if t.set != nil && len(keys) > 8 { // a few are found faster than looked up
+		gone = func(v string) bool { return !t.has(v) }
+	}
+	t.values = slices.DeleteFunc(t.values, gone)
+	if len(t.values) < hashTargetsFrom {
+		t.set = nil
+	}
+}
+
 func (t *targetsBody) kind() string { return orUser(t.contextKind) }
 
 // isPlaceholder reports whether a list among those of all kinds of contexts

@@ -61,6 +61,12 @@ func TestApplyingIsLinear(t *testing.T) {
 			}
 			return list
 		},
+		"as many targets less, one by one": func(n int) (list []flags.Instruction) {
+			for i := range n {
+				list = append(list, flags.RemoveUserTargets("v", fmt.Sprint("user-", i)))
+			}
+			return list
+		},
 		"the order turned round": func(n int) []flags.Instruction {
 			ids := make([]string, n)
 			for i := range n {

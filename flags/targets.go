@@ -369,9 +369,7 @@ func (w *work) untarget(args []arg, contextKind string) error {
 	if t == nil || !slices.ContainsFunc(args[0].(texts), t.has) {
 		return nil
 	}
-	own := w.ownList(contextKind, variation)
-	own.values = without(own.values, args[0].(texts))
-	own.index()
+	w.ownList(contextKind, variation).remove(args[0].(texts))
 	w.settle()
 	return nil
 }
