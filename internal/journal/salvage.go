@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // Lost is a part of a file that holds no whole transaction.
@@ -42,7 +43,7 @@ func Salvage(ctx context.Context, path, target string, progress Progress) (found
 		return Salvaged{}, err
 	}
 	defer func() { err = errors.Join(err, records.Close()) }()
-	s := salvager{ctx: ctx, path: path, records: records, last: beginNumber, highest: beginNumber, frameAt: -1}
+	s := salvager{ctx: ctx, path: path, records: records, last: beginNumber, highest: beginNumber}
 	if err := s.read(from, size, progress); err != nil {
 		return s.Salvaged, err
 	}
@@ -69,8 +70,9 @@ type salvager struct {
 	last    int64 // number of the last group that was whole
 	highest int64 // number that any frame tells
 	ops     []Op
-	frame   frame // the first at nextStart's last place or behind it
-	frameAt int
+
+	ahead    []frameAt // what lookAhead has found
+	searched int       // how far
 }
 
 // read reads groups wherever they begin.
@@ -157,33 +159,49 @@ func (s *salvager) take(g *group) error {
 	return s.records.Apply(s.ops)
 }
 
-// nextStart returns the next place where a group can begin. There the first
-// frame that follows is of that group, and the group ends where another
-// begins.
+// nextStart returns the next place where a group can begin. There one of the
+// frames that follow is of that group, and tells that the group ends where
+// another begins. It need not be the first: values may hold frames too.
 func (s *salvager) nextStart(sc *scanner) int64 {
 	for at := int(sc.End) + 1; ; at++ {
-		if at = nextCommand(s.text, at); at < 0 || !s.nextFrame(sc, at) {
-			s.frameAt = len(s.text)
+		if at = nextCommand(s.text, at); at < 0 || !s.lookAhead(sc, at) {
 			return int64(len(s.text))
 		}
-		end := at + s.frame.size
-		if s.frameAt < end && (end == len(s.text) || end < len(s.text) && s.text[end] == setBegin[0]) {
-			return int64(at)
+		for _, f := range s.ahead {
+			end := at + f.size
+			if f.at < end && (end == len(s.text) || end < len(s.text) && s.text[end] == setBegin[0]) {
+				return int64(at)
+			}
 		}
 	}
 }
 
-// nextFrame finds the first frame at a place or behind it, but for those of
-// groups that came before: they stand in values.
-func (s *salvager) nextFrame(sc *scanner, at int) bool {
-	for s.frameAt < at || s.frame.sequence < sc.last.sequence {
-		var ok bool
-		if s.frame, s.frameAt, ok = findFrame(s.text, max(at, s.frameAt+1), sc.seed); !ok {
-			return false
+// aheadFrames is at how many frames nextStart looks.
+const aheadFrames = 16
+
+// frameAt is a frame, and where its copy begins.
+type frameAt struct {
+	frame
+	at int
+}
+
+// lookAhead finds the first frames at a place or behind it, but for those of
+// groups that came before: they stand in values. It returns false if there are
+// none.
+func (s *salvager) lookAhead(sc *scanner, at int) bool {
+	s.ahead = slices.DeleteFunc(s.ahead, func(f frameAt) bool { return f.at < at || f.sequence < sc.last.sequence })
+	for len(s.ahead) < aheadFrames {
+		f, found, ok := findFrame(s.text, max(at, s.searched), sc.seed)
+		if !ok {
+			s.searched = len(s.text)
+			break
 		}
-		s.highest = max(s.highest, s.frame.sequence)
+		s.searched, s.highest = found+1, max(s.highest, f.sequence)
+		if f.sequence >= sc.last.sequence {
+			s.ahead = append(s.ahead, frameAt{f, found})
+		}
 	}
-	return true
+	return len(s.ahead) > 0
 }
 
 // nextCommand returns where the next command begins, at from or later; -1:
