@@ -297,52 +297,47 @@ func (s *buntStore) write(ctx context.Context, txn Txn) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
-	ops, changes, err := s.operations(txn, revision)
-	if err != nil {
-		return 0, err
-	}
+	ops := opsOf(txn, revision)
 	if err := s.journal.Apply(ops); err != nil {
 		return 0, fmt.Errorf("store: %w", err)
 	}
-	for _, c := range changes {
-		if c.before != noWake {
-			s.due.remove(dueEntry{c.before, c.key})
-		}
-		if c.after != noWake {
-			s.due.insert(dueEntry{c.after, c.key})
-		}
+	for i := range ops {
+		s.reorder(&ops[i])
 	}
 	return revision, nil
 }
 
-// wakeChange is what a transaction does to the order of what is due.
-type wakeChange struct {
-	key           string
-	before, after int64
-}
-
-// operations returns what the journal has to do, and how wakes change.
-func (s *buntStore) operations(txn Txn, revision int64) (ops []journal.Op, changes []wakeChange, err error) {
-	note := func(key string, after int64) error {
-		_, before, err := s.head(key)
-		if err == nil && before != after {
-			changes = append(changes, wakeChange{key, before, after})
-		}
-		return err
-	}
+// opsOf returns what the journal has to do for a transaction.
+func opsOf(txn Txn, revision int64) []journal.Op {
+	ops := make([]journal.Op, 0, len(txn.Put)+len(txn.Delete))
 	for _, r := range txn.Put {
-		if err := note(r.Key, wakeOf(r.Wake)); err != nil {
-			return nil, nil, err
-		}
 		ops = append(ops, journal.Op{Key: r.Key, Value: encodeStored(r, revision)})
 	}
 	for _, key := range txn.Delete {
-		if err := note(key, noWake); err != nil {
-			return nil, nil, err
-		}
 		ops = append(ops, journal.Op{Key: key, Delete: true})
 	}
-	return ops, changes, nil
+	return ops
+}
+
+// reorder does to the order of what is due what an operation has done. What
+// stands at a key was written by this store, so it is not damaged.
+func (s *buntStore) reorder(op *journal.Op) {
+	before, after := int64(noWake), int64(noWake)
+	if op.Existed {
+		_, before, _ = decodeHead(op.Key, op.Before)
+	}
+	if !op.Delete {
+		_, after, _ = decodeHead(op.Key, op.Value)
+	}
+	if before == after {
+		return
+	}
+	if before != noWake {
+		s.due.remove(dueEntry{before, op.Key})
+	}
+	if after != noWake {
+		s.due.insert(dueEntry{after, op.Key})
+	}
 }
 
 func (s *buntStore) Close() error {

@@ -13,6 +13,10 @@ import (
 type Op struct {
 	Key, Value string
 	Delete     bool
+
+	// Apply sets Existed if there was a value at the key, and Before to it.
+	Before  string
+	Existed bool
 }
 
 // Size returns how many bytes the operation takes in a file.
@@ -42,7 +46,7 @@ func appendBulk(b []byte, text string) []byte {
 }
 
 // appendCommand appends an operation as a command.
-func appendCommand(b []byte, op Op) []byte {
+func appendCommand(b []byte, op *Op) []byte {
 	if op.Delete {
 		return appendDel(b, op.Key)
 	}

@@ -208,7 +208,8 @@ func (j *Journal) markOpened() error {
 
 // Apply does all operations or none, as the transaction of the number that
 // Next tells. A key stands at most once in them. What was done is as safe as
-// promised when [Journal.Flush] says so.
+// promised when [Journal.Flush] says so. Apply notes in the operations what was
+// there before.
 func (j *Journal) Apply(ops []Op) error {
 	if _, err := j.Next(); err != nil {
 		return err
@@ -273,24 +274,22 @@ func (j *Journal) transact(k kind, ops []Op) (size int, live int64, err error) {
 		}
 	}()
 	var t tally
-	for _, op := range ops {
-		var before string
+	for i := range ops {
+		op := &ops[i]
 		if op.Delete {
-			before, err = tx.Delete(op.Key)
-			if errors.Is(err, buntdb.ErrNotFound) {
+			op.Before, err = tx.Delete(op.Key)
+			if op.Existed = err == nil; errors.Is(err, buntdb.ErrNotFound) {
 				continue
 			}
-			live -= int64(setSize(op.Key, before))
 		} else {
-			var replaced bool
-			before, replaced, err = tx.Set(op.Key, op.Value, nil)
+			op.Before, op.Existed, err = tx.Set(op.Key, op.Value, nil)
 			live += int64(setSize(op.Key, op.Value))
-			if replaced {
-				live -= int64(setSize(op.Key, before))
-			}
 		}
 		if err != nil {
 			return 0, 0, err
+		}
+		if op.Existed {
+			live -= int64(setSize(op.Key, op.Before))
 		}
 		if j.storage != nil {
 			j.buffer = appendCommand(j.buffer[:0], op)
