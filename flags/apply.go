@@ -167,6 +167,7 @@ type work struct {
 	fresh        []string            // identifiers that the current instruction gave
 	last         int                 // the place of the rule that was looked for before
 	growth       int                 // at most so many bytes did the flag become longer
+	patterns     patternBudget
 
 	// what may be changed in place, besides lists
 	ownsFlag, ownsVariations, ownsEnvironments, ownsEnvironment, ownsRules, ownsLists bool

@@ -446,6 +446,7 @@ func (w *work) newClauses(list []Clause) ([]clauseBody, error) {
 			return nil, err
 		}
 		bodies[i] = clauseBody{id: id, Clause: list[i].inDocument()}
+		bodies[i].operands = operandsOf(&bodies[i].Clause, &w.patterns)
 		w.at.pop()
 	}
 	w.at.pop()
@@ -555,6 +556,7 @@ func (w *work) updateClause(args []arg) error {
 	w.at.pop()
 	body := clauseBody{id: id, Clause: given.inDocument(), more: old.more}
 	if !body.same(old) {
+		body.operands = operandsOf(&body.Clause, &w.patterns)
 		*w.ownClause(i, j) = body
 	}
 	return nil
@@ -608,6 +610,8 @@ func (w *work) setClauseValues(rule, clause int, values []Value) error {
 	if code, message := listDefect(len(values)); code != "" {
 		return w.failAt("values", code, "the list of values then %s", message)
 	}
-	w.ownClause(rule, clause).Values = values
+	cl := w.ownClause(rule, clause)
+	cl.Values = values
+	cl.operands = operandsOf(&cl.Clause, &w.patterns)
 	return nil
 }

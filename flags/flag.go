@@ -408,6 +408,7 @@ type flagReader struct {
 		index   int64
 		pointer string
 	}
+	patterns patternBudget
 }
 
 var flagMembers = []string{

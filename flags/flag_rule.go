@@ -27,7 +27,8 @@ type ruleBody struct {
 type clauseBody struct {
 	id string
 	Clause
-	more string
+	more     string
+	operands *operands // of the values
 }
 
 var emptyRule ruleBody
@@ -239,5 +240,8 @@ func (r *flagReader) flagClause(ids *nameSet) (cl clauseBody) {
 		r.missing("values", messageMissing)
 	}
 	cl.more = string(more)
+	if !r.failed() {
+		cl.operands = operandsOf(&cl.Clause, &r.patterns)
+	}
 	return cl
 }

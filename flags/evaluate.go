@@ -1,0 +1,452 @@
+package flags
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
+
+// Evaluation is what a flag serves to a context, and why. Evaluations can be
+// compared by ==.
+type Evaluation struct {
+	// Variation is the index of the variation in the flag, and -1 if none is
+	// served: then a program uses the value that it has for such a case.
+	Variation int
+	Value     Value // of the variation; absent if none is served
+	Reason    Reason
+}
+
+// AppendJSON appends the evaluation in the form of the SDKs: value, variation
+// and reason.
+func (e Evaluation) AppendJSON(dst []byte) []byte {
+	start := len(dst)
+	dst = e.Value.AppendJSON(appendName(dst, "value"))
+	if e.Variation >= 0 {
+		dst = strictjson.AppendInt(appendName(dst, "variationIndex"), int64(e.Variation))
+	}
+	dst = e.Reason.AppendJSON(appendName(dst, "reason"))
+	return closeObject(dst, start)
+}
+
+// MarshalJSON returns the same bytes as [Evaluation.AppendJSON].
+func (e Evaluation) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), nil }
+
+// Evaluate returns what a flag serves to a context in an environment, and why:
+// what LaunchDarkly's SDKs for servers answer when they get the flag from that
+// environment. known has the flags that are prerequisites and the segments that
+// clauses name; nil knows none. Evaluate never panics, and draws no random
+// numbers: the same arguments give the same result.
+//
+// What is wrong has these effects, which are those of the SDKs. Nothing is
+// served, with an error for a reason, when the flag is zero, deleted or not in
+// the environment (FLAG_NOT_FOUND), when the context is zero
+// (USER_NOT_SPECIFIED), and when a reference of an attribute that must be looked
+// at is none, when prerequisites or segments go in a circle, or when what is
+// served is not said (MALFORMED_FLAG). The same of a prerequisite makes the flag
+// malformed, but for the last, which makes the prerequisite fail, as do flags
+// that are not known. Segments that are not known contain nobody. A clause never
+// matches a context that lacks the attribute, or whose kind is another, even
+// when it is negated; a value that is no regular expression, date or version
+// never matches where one is needed.
+//
+// Rules that are disabled are passed over. A flag that is archived is evaluated
+// as if it were not.
+func Evaluate(f Flag, environment string, c Context, known Lookup) Evaluation {
+	if c.body == nil {
+		return failure(ErrorUserNotSpecified, "")
+	}
+	b := f.get()
+	place := b.environment(environment)
+	if place < 0 || b.deleted.is {
+		return failure(ErrorFlagNotFound, "")
+	}
+	e := evaluator{context: c.body, environment: environment, known: known}
+	result, _ := e.flag(b, b.environments[place])
+	if e.unbounded {
+		result.Reason.BigSegments = BigSegmentsNotConfigured
+	}
+	return result
+}
+
+// evaluator is one call of Evaluate.
+type evaluator struct {
+	context     *contextBody
+	environment string
+	known       Lookup
+
+	flags     chain // those that wait for prerequisites
+	segments  chain // those that are being looked at
+	unbounded bool  // an unbounded segment was asked for
+
+	// What was found out about other flags and segments, once many were looked
+	// at: they may name each other so that each is met very often. It does not
+	// depend on who names them unless they go in a circle, which ends all.
+	looks    int
+	results  map[*flagBody]Evaluation
+	isInside map[*segmentBody]bool
+}
+
+// manyLooks is how many flags and segments are looked at before what is found
+// out is kept.
+const manyLooks = 32
+
+// chain holds the keys of what is being looked at, outermost first. The first
+// ones need no memory of their own.
+type chain struct {
+	n     int
+	first [4]string
+	more  []string
+}
+
+func (c *chain) push(key string) {
+	if c.n < len(c.first) {
+		c.first[c.n] = key
+	} else {
+		c.more = append(c.more, key)
+	}
+	c.n++
+}
+
+func (c *chain) pop() {
+	c.n--
+	if c.n >= len(c.first) {
+		c.more = c.more[:len(c.more)-1]
+	}
+}
+
+func (c *chain) has(key string) bool {
+	for i := range min(c.n, len(c.first)) {
+		if c.first[i] == key {
+			return true
+		}
+	}
+	return slices.Contains(c.more, key)
+}
+
+func failure(kind ErrorKind, detail string) Evaluation {
+	return Evaluation{Variation: -1, Reason: Reason{Kind: ReasonError, RuleIndex: -1, ErrorKind: kind, Detail: detail}}
+}
+
+func malformed(detail string) Evaluation { return failure(ErrorMalformedFlag, detail) }
+
+// flag evaluates a flag. It returns false if flags that have it for a
+// prerequisite cannot be evaluated either.
+func (e *evaluator) flag(b *flagBody, env *environmentBody) (result Evaluation, ok bool) {
+	if !env.on {
+		return b.offered(env, Reason{Kind: ReasonOff, RuleIndex: -1}), true
+	}
+	if len(env.prerequisites) > 0 {
+		failed, defect := e.prerequisites(b, env)
+		switch {
+		case defect != "":
+			return malformed(defect), false
+		case failed != "":
+			return b.offered(env, Reason{Kind: ReasonPrerequisiteFailed, RuleIndex: -1, PrerequisiteKey: failed}), true
+		}
+	}
+	if i := e.target(env); i >= 0 {
+		return b.serves(i, Reason{Kind: ReasonTargetMatch, RuleIndex: -1}), true
+	}
+	for i, rule := range env.rules {
+		if rule.disabled {
+			continue
+		}
+		matches, defect := e.all(rule.clauses)
+		if defect != "" {
+			return malformed("rule " + strconv.Itoa(i+1) + ": " + defect), false
+		}
+		if matches {
+			return e.served(b, env, &rule.served, Reason{Kind: ReasonRuleMatch, RuleIndex: i, RuleID: rule.id}), true
+		}
+	}
+	return e.served(b, env, &env.byDefault, Reason{Kind: ReasonFallthrough, RuleIndex: -1}), true
+}
+
+// serves returns the evaluation that serves a variation.
+func (b *flagBody) serves(index int, reason Reason) Evaluation {
+	if index >= len(b.variations) {
+		return malformed("there is no variation " + strconv.Itoa(index))
+	}
+	return Evaluation{Variation: index, Value: b.variations[index].Value, Reason: reason}
+}
+
+// offered returns the evaluation that serves the off variation.
+func (b *flagBody) offered(env *environmentBody, reason Reason) Evaluation {
+	if !env.off.given {
+		return Evaluation{Variation: -1, Reason: reason}
+	}
+	return b.serves(int(env.off.n), reason)
+}
+
+// prerequisites returns the key of the first prerequisite that fails, "" if none
+// does, or what makes all of it malformed.
+func (e *evaluator) prerequisites(b *flagBody, env *environmentBody) (failed, defect string) {
+	e.flags.push(b.key)
+	defer e.flags.pop()
+	for i := range env.prerequisites {
+		p := &env.prerequisites[i]
+		other, there := e.lookUpFlag(p.Key)
+		if !there {
+			return p.Key, ""
+		}
+		if e.flags.has(other.key) {
+			return "", "its prerequisites go in a circle, by " + strictjson.Quote(other.key)
+		}
+		otherEnv := other.environments[other.environment(e.environment)]
+		result, ok := e.prerequisite(other, otherEnv)
+		if !ok {
+			return "", "prerequisite " + strictjson.Quote(p.Key) + ": " + result.Reason.Detail
+		}
+		if !otherEnv.on || result.Variation != p.Variation {
+			return p.Key, ""
+		}
+	}
+	return "", ""
+}
+
+// prerequisite evaluates a flag that is a prerequisite.
+func (e *evaluator) prerequisite(b *flagBody, env *environmentBody) (result Evaluation, ok bool) {
+	if result, ok := e.results[b]; ok {
+		return result, true
+	}
+	result, ok = e.flag(b, env)
+	if e.looks++; ok && e.looks > manyLooks {
+		if e.results == nil {
+			e.results = map[*flagBody]Evaluation{}
+		}
+		e.results[b] = result
+	}
+	return result, ok
+}
+
+// lookUpFlag returns a flag that is known in the environment.
+func (e *evaluator) lookUpFlag(key string) (*flagBody, bool) {
+	if e.known == nil {
+		return nil, false
+	}
+	f, ok := e.known.LookUpFlag(key)
+	if !ok || f.body == nil || f.body.deleted.is || f.body.environment(e.environment) < 0 {
+		return nil, false
+	}
+	return f.body, true
+}
+
+// target returns the variation of which the context is a target, -1 if there is
+// none. Lists of users have their places among those of all kinds, if there are
+// any of these.
+func (e *evaluator) target(env *environmentBody) int {
+	if len(env.contexts) == 0 {
+		for _, t := range env.users {
+			if e.isIn(t) {
+				return t.variation
+			}
+		}
+		return -1
+	}
+	for _, t := range env.contexts {
+		if t.isPlaceholder() {
+			t = env.list(userKind, t.variation)
+		}
+		if t != nil && e.isIn(t) {
+			return t.variation
+		}
+	}
+	return -1
+}
+
+// isIn reports whether a list names the context.
+func (e *evaluator) isIn(t *targetsBody) bool {
+	part := e.context.part(t.kind())
+	return part != nil && t.has(part.key)
+}
+
+// served returns what a rule serves.
+func (e *evaluator) served(b *flagBody, env *environmentBody, s *servedBody, reason Reason) Evaluation {
+	switch {
+	case s.single:
+		return b.serves(s.variation, reason)
+	case s.rollout == nil:
+		return malformed("what " + reason.subject() + " serves is not said")
+	}
+	r := s.rollout
+	attribute := r.bucketBy
+	if r.allocation != nil {
+		attribute = "" // experiments tell contexts apart by their keys
+	}
+	at, outcome := e.bucket(b.key, env.salt, r.seed, r.contextKind, attribute)
+	if outcome == bucketMalformed {
+		return malformed("what " + reason.subject() + " serves depends on " + strictjson.Quote(attribute) + ", which refers to no attribute")
+	}
+	w, covered := r.share(at)
+	reason.InExperiment = r.allocation != nil && !w.Untracked && (!covered || outcome != bucketNoContext)
+	return b.serves(w.Variation, reason)
+}
+
+// subject says what the reason is about.
+func (r *Reason) subject() string {
+	if r.Kind == ReasonRuleMatch {
+		return "rule " + strconv.Itoa(r.RuleIndex+1)
+	}
+	return "the default rule"
+}
+
+// all reports whether the context matches all clauses, or what makes one of them
+// malformed.
+func (e *evaluator) all(clauses []clauseBody) (matches bool, defect string) {
+	for i := range clauses {
+		if matches, defect := e.clause(&clauses[i]); !matches || defect != "" {
+			return false, defect
+		}
+	}
+	return true, ""
+}
+
+func (e *evaluator) clause(cl *clauseBody) (matches bool, defect string) {
+	if cl.Op == OpSegmentMatch {
+		in, defect := e.anySegment(cl.operands.values)
+		return in != cl.Negate, defect
+	}
+	ref := newReference(cl.Attribute, cl.ContextKind)
+	if !ref.isValid() {
+		return false, strictjson.Quote(cl.Attribute) + " refers to no attribute"
+	}
+	if cl.Attribute == attributeKind {
+		return e.anyKind(cl) != cl.Negate, ""
+	}
+	part := e.context.part(orUser(cl.ContextKind))
+	if part == nil {
+		return false, ""
+	}
+	v := part.find(ref)
+	switch {
+	case !v.isThere():
+		return false, ""
+	case v.sort != strictjson.Array:
+		return cl.matches(&v) != cl.Negate, ""
+	}
+	for i := range v.inner.elements {
+		if cl.matches(&v.inner.elements[i]) {
+			return !cl.Negate, ""
+		}
+	}
+	return cl.Negate, ""
+}
+
+// anyKind reports whether any kind of the context compares as the clause says.
+func (e *evaluator) anyKind(cl *clauseBody) bool {
+	if e.context.parts == nil {
+		v := textDatum(e.context.kind)
+		return cl.matches(&v)
+	}
+	for _, p := range e.context.parts {
+		if v := textDatum(p.kind); cl.matches(&v) {
+			return true
+		}
+	}
+	return false
+}
+
+// anySegment reports whether the context is in one of the segments with the
+// given keys.
+func (e *evaluator) anySegment(keys []datum) (in bool, defect string) {
+	if e.known == nil {
+		return false, ""
+	}
+	for i := range keys {
+		s, ok := e.known.LookUpSegment(keys[i].text)
+		if !ok || s.body == nil || s.body.deleted {
+			continue
+		}
+		if in, defect = e.segment(s.body); in || defect != "" {
+			return in, defect
+		}
+	}
+	return false, ""
+}
+
+// segment reports whether the context is in a segment.
+func (e *evaluator) segment(s *segmentBody) (in bool, defect string) {
+	if in, known := e.isInside[s]; known {
+		return in, ""
+	}
+	in, defect = e.lookInto(s)
+	if e.looks++; defect == "" && e.looks > manyLooks {
+		if e.isInside == nil {
+			e.isInside = map[*segmentBody]bool{}
+		}
+		e.isInside[s] = in
+	}
+	return in, defect
+}
+
+func (e *evaluator) lookInto(s *segmentBody) (in bool, defect string) {
+	if e.segments.has(s.key) {
+		return false, "segments go in a circle, by " + strictjson.Quote(s.key)
+	}
+	if s.unbounded {
+		switch {
+		case !s.generation.given:
+			e.unbounded = true
+			return false, ""
+		case e.context.part(orUser(s.unboundedKind)) == nil:
+			return false, ""
+		}
+		e.unbounded = true
+	} else if in, named := e.named(s); named {
+		return in, ""
+	}
+	e.segments.push(s.key)
+	defer e.segments.pop()
+	for i, rule := range s.rules {
+		in, defect := e.segmentRule(s, rule)
+		if defect != "" {
+			return false, "segment " + strictjson.Quote(s.key) + ": rule " + strconv.Itoa(i+1) + ": " + defect
+		}
+		if in {
+			return true, ""
+		}
+	}
+	return false, ""
+}
+
+// named reports whether a list of the segment names the context, and whether it
+// is one of those that are in. The lists of all kinds are not looked at for a
+// context that is nothing but a user.
+func (e *evaluator) named(s *segmentBody) (in, named bool) {
+	user := e.context.part(userKind)
+	others := e.context.kind != userKind
+	switch {
+	case user != nil && s.included.has(user.key), others && e.isInAny(s.includedContexts):
+		return true, true
+	case user != nil && s.excluded.has(user.key), others && e.isInAny(s.excludedContexts):
+		return false, true
+	}
+	return false, false
+}
+
+func (e *evaluator) isInAny(lists []*segmentList) bool {
+	for _, l := range lists {
+		if e.isIn(&l.targetsBody) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *evaluator) segmentRule(s *segmentBody, rule *segmentRule) (in bool, defect string) {
+	if matches, defect := e.all(rule.clauses); !matches || defect != "" {
+		return false, defect
+	}
+	if !rule.weight.given {
+		return true, ""
+	}
+	at, outcome := e.bucket(s.key, s.salt, number{}, rule.contextKind, rule.bucketBy)
+	switch outcome {
+	case bucketMalformed:
+		return false, strictjson.Quote(rule.bucketBy) + " refers to no attribute"
+	case bucketNoContext:
+		return false, ""
+	}
+	return at < share(int(rule.weight.n)), ""
+}
