@@ -1,5 +1,5 @@
 // Command flagstage checks, creates, keeps and simulates templates of staged
-// feature flag releases, and checks, changes and compares flags.
+// feature flag releases, and checks, changes, compares and evaluates flags.
 //
 //	flagstage validate FILE…
 //	flagstage create FILE [--member ID] [--db PATH]
@@ -15,6 +15,8 @@
 //	flagstage flag show FILE [--environment KEY]
 //	flagstage flag apply FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]
 //	flagstage flag diff FROM TO [--environment KEY] [--other FILE]… [--format text|json]
+//	flagstage flag eval FILE --environment KEY --context JSON|FILE [--format text|json]
+//	flagstage flag audience FROM TO --environment KEY --population N [--format text|json]
 //
 // Run flagstage --help, or a command with --help, for what each does. The exit
 // status is 0 when done, 1 when a document is invalid or something failed, and
@@ -71,10 +73,11 @@ var commands = []command{
 	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, deleteCommand,
 	verifyCommand, statsCommand, backupCommand, salvageCommand, compactCommand,
 	flagValidateCommand, flagShowCommand, flagApplyCommand, flagDiffCommand,
+	flagEvalCommand, flagAudienceCommand,
 }
 
 const header = `flagstage checks, creates, keeps and simulates templates of staged feature flag
-releases, and checks, changes and compares flags.
+releases, and checks, changes, compares and evaluates flags.
 
 Usage:
 `
