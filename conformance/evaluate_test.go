@@ -164,3 +164,20 @@ func wanted() []string {
 	}
 	return list
 }
+
+// TestSameContextsAreNone holds that what the SDK takes for no context is none
+// for us.
+func TestSameContextsAreNone(t *testing.T) {
+	for _, document := range []string{
+		`null`, `1`, `{}`, `{"kind":"user"}`, `{"kind":"user","key":""}`, `{"kind":"user","key":null}`, `{"kind":"user","key":1}`, `{"kind":"","key":"k"}`,
+		`{"kind":null,"key":"k"}`, `{"kind":"kind","key":"k"}`, `{"kind":"a b","key":"k"}`, `{"kind":"é","key":"k"}`, `{"kind":"user","key":"k","name":1}`,
+		`{"kind":"user","key":"k","anonymous":null}`, `{"kind":"user","key":"k","_meta":1}`, `{"kind":"user","key":"k","_meta":{"privateAttributes":[1]}}`,
+		`{"kind":"multi"}`, `{"kind":"multi","user":{}}`, `{"kind":"multi","user":1}`, `{"kind":"multi","multi":{"key":"k"}}`, `{"kind":"multi","a b":{"key":"k"}}`,
+		`{"key":null}`, `{"key":"k","email":1}`, `{"key":"k","custom":1}`, `{"key":"k","anonymous":1}`, `{"key":"k","privateAttributeNames":[1]}`, `{"key":"k"`,
+	} {
+		var theirs ldcontext.Context
+		require.Error(t, json.Unmarshal([]byte(document), &theirs), document)
+		_, problems := flags.DecodeContext([]byte(document))
+		require.Error(t, problems.Err(), document)
+	}
+}

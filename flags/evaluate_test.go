@@ -369,6 +369,21 @@ func TestWhatIsNamedOftenIsLookedAtSeldom(t *testing.T) {
 	require.Less(t, asked, 4*depth)
 }
 
+// TestLargePatternsAreNotKept holds that short regular expressions which become
+// large do not fill the memory, and work nevertheless.
+func TestLargePatternsAreNotKept(t *testing.T) {
+	var clauses []string
+	for i := range 40 {
+		clauses = append(clauses, clauseOf("user", "a", "matches", strings.TrimSuffix(strings.Repeat(fmt.Sprintf(`"b{900}%d",`, i), 100), ",")+`,"^a{2,900}$"`))
+	}
+	members := on + ruleOf(clauses...)
+	var f flags.Flag
+	used := allocated(func() { f = telescope(t, "f", members) })
+	require.Less(t, used, uint64(100*len(members)+8<<20))
+	require.Equal(t, servesRule, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"k","a":"aaa"}`), nil)))
+	require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"k","a":"a"}`), nil)))
+}
+
 func TestUsualEvaluationsAllocateNothing(t *testing.T) {
 	ada := decodeContext(t, `{"kind":"multi","user":{"key":"ada","country":"no","email":"ada@example.com","age":36,"groups":["x","staff"],"since":"2026-03-02T09:00:00Z","version":"2.1.0","home":{"city":"Oslo"}},"org":{"key":"o"}}`)
 	known := flags.NewKnown([]flags.Flag{telescope(t, "met", on)}, []flags.Segment{
