@@ -1,5 +1,5 @@
-// Package flags knows what a release changes: feature flags, and the
-// instructions of a semantic patch that change them.
+// Package flags knows what a release changes: feature flags, the instructions
+// of a semantic patch that change them, and whom they reach.
 //
 // # Flags
 //
@@ -15,6 +15,17 @@
 //
 // [Diff] finds the instructions that turn one flag into another, and
 // [DescribeChange] says to people in what they differ.
+//
+// # Evaluation
+//
+// [Evaluate] answers what a flag serves to a [Context], and why, as
+// LaunchDarkly's SDKs for servers do. Other flags and each [Segment] that a flag
+// names come from a [Lookup], such as [Known]. What can be made ready once, such
+// as regular expressions, is made ready when a flag or segment is read or
+// changed: evaluating it allocates nothing in usual cases.
+//
+// [Survey] counts whom a change of a flag reaches, among contexts that are given
+// or among those of a [Population], which are made up.
 //
 // # Instructions
 //
