@@ -27,13 +27,8 @@ const workflowSize = 250
 func BenchmarkDurableCommits(b *testing.B) {
 	const writers = 16
 	value := make([]byte, 1<<10)
-	db, err := buntdb.Open(filepath.Join(b.TempDir(), "bunt"))
-	require.NoError(b, err)
+	db := plainBunt(b, buntdb.Always)
 	defer db.Close()
-	var config buntdb.Config
-	require.NoError(b, db.ReadConfig(&config))
-	config.SyncPolicy, config.AutoShrinkDisabled = buntdb.Always, true
-	require.NoError(b, db.SetConfig(config))
 	store, err := flagstage.OpenStore(filepath.Join(b.TempDir(), "flagstage"), flagstage.DurabilityAlways)
 	require.NoError(b, err)
 	defer store.Close()

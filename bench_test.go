@@ -307,15 +307,21 @@ func BenchmarkCreateInMemory(b *testing.B) {
 	compareCreation(b, compare, 0.50, db, engine)
 }
 
-// BenchmarkCreateInFile compares the same in a file that is not synced.
-func BenchmarkCreateInFile(b *testing.B) {
+// plainBunt opens buntdb in a file.
+func plainBunt(b *testing.B, policy buntdb.SyncPolicy) *buntdb.DB {
 	db, err := buntdb.Open(filepath.Join(b.TempDir(), "bunt"))
 	require.NoError(b, err)
-	defer db.Close()
 	var config buntdb.Config
 	require.NoError(b, db.ReadConfig(&config))
-	config.SyncPolicy, config.AutoShrinkDisabled = buntdb.Never, true
+	config.SyncPolicy, config.AutoShrinkDisabled = policy, true
 	require.NoError(b, db.SetConfig(config))
+	return db
+}
+
+// BenchmarkCreateInFile compares the same in a file that is not synced.
+func BenchmarkCreateInFile(b *testing.B) {
+	db := plainBunt(b, buntdb.Never)
+	defer db.Close()
 	engine, err := flagstage.Open(filepath.Join(b.TempDir(), "flagstage"), flagstage.WithDurability(flagstage.DurabilityNever))
 	require.NoError(b, err)
 	defer engine.Close()

@@ -60,19 +60,24 @@ func (s story) state(size int64) map[string]string {
 func replay(text []byte) (Summary, map[string]string, error) {
 	state := map[string]string{}
 	found, err := scan(bytes.NewReader(text), int64(len(text)), "db", nil, func(g *group) error {
-		if g.isHeader() {
-			return nil
-		}
-		for _, op := range g.ops(nil) {
-			if op.Delete {
-				delete(state, op.Key)
-			} else {
-				state[op.Key] = op.Value
-			}
-		}
+		g.replayOn(state)
 		return nil
 	})
 	return found, state, err
+}
+
+// replayOn does to a state what the group does.
+func (g *group) replayOn(state map[string]string) {
+	if g.isHeader() {
+		return
+	}
+	for _, op := range g.ops(nil) {
+		if op.Delete {
+			delete(state, op.Key)
+		} else {
+			state[op.Key] = op.Value
+		}
+	}
 }
 
 // TestTruncatedFileOpensToItsLastWholeTransaction cuts a file off at every

@@ -137,13 +137,7 @@ func TestSalvageTakesAllThatIsWhole(t *testing.T) {
 				want.Lost = append(want.Lost, lost)
 				return nil
 			}
-			for _, op := range g.ops(nil) {
-				if op.Delete {
-					delete(state, op.Key)
-				} else {
-					state[op.Key] = op.Value
-				}
-			}
+			g.replayOn(state)
 			return nil
 		})
 		require.NoError(t, err)
