@@ -129,7 +129,7 @@ func (w *flagWriter) flag() jsonObject {
 
 func (w *flagWriter) environment() jsonObject {
 	e := jsonObject{
-		"on": w.some("on"), "salt": "s", "version": w.count("version", 0, 9), "lastModified": 1767600000000,
+		"on": w.some("on"), "salt": "s", "version": w.count("version", 0, 9), "lastModified": int64(1767600000000),
 		"trackEvents": w.some("track"), "trackEventsFallthrough": w.some("track default"),
 	}
 	users, contexts := []jsonObject{}, []jsonObject{}
