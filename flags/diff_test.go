@@ -47,7 +47,7 @@ func TestDiffOfWhatWasAppliedLeadsThere(t *testing.T) {
 			require.ErrorIs(t, err, flags.ErrInexpressible)
 			t.Fatalf("%v", err)
 		}
-		result := after(t, from, diff, "production")
+		result := after(t, from, printed(t, diff), "production")
 		require.True(t, result.Same(to, "production"))
 		require.Equal(t, inAnyOrder(t, to), inAnyOrder(t, result))
 		require.Equal(t, from.Same(to, "production"), len(diff.Instructions) == 0)
@@ -84,14 +84,26 @@ func TestDiffOfTwoBranchesLeadsThereOrSaysWhere(t *testing.T) {
 			return
 		}
 		require.True(t, after(t, from, diff, "production").Same(to, "production"))
-		text, err := json.Marshal(diff.Instructions)
-		require.NoError(t, err)
-		if diff.Instructions != nil {
-			read, problems := flags.DecodeInstructions(text)
-			require.Empty(t, problems)
-			require.True(t, slices.EqualFunc(read, diff.Instructions, flags.Instruction.Equal))
+		printed := printed(t, diff)
+		require.True(t, slices.EqualFunc(printed.Instructions, diff.Instructions, flags.Instruction.Equal))
+		require.True(t, after(t, from, printed, printed.Environment).Same(to, "production"))
+		if len(diff.NewIDs) > 0 && !diff.NeedsIDs() { // they may be any others
+			_, err := flags.Apply(from, diff.Instructions, flags.Application{
+				Environment: "production", Now: changedAt, IDs: flags.Patch{NewIDs: newIDs(400)[200:]}.IDs(), Others: flagstagetest.Neighbours(),
+			})
+			require.NoError(t, err)
 		}
 	})
+}
+
+// printed returns what is read from the JSON of a patch.
+func printed(t require.TestingT, patch flags.Patch) flags.Patch {
+	text, err := json.Marshal(patch)
+	require.NoError(t, err)
+	read, problems := flags.DecodePatch(text)
+	require.Empty(t, problems, "%s", text)
+	require.Equal(t, patch.NewIDs, read.NewIDs)
+	return read
 }
 
 // edited returns the microscope with a text of its document replaced.

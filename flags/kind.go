@@ -64,6 +64,7 @@ type kind struct {
 	name   Kind
 	scope  Scope
 	params []param // in the order in which they are written
+	adds   bool    // what it adds gets an identifier, besides those of clauses and rules that are given
 	some   bool    // at least one of the optional parameters must be given
 	reads  []Field // FieldSegments is added if a clause names segments
 	writes []Field

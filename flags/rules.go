@@ -128,6 +128,7 @@ var addRule = kind{
 		{name: "ref", shape: textShape, form: refText, optional: true},
 		{name: "trackEvents", shape: truthShape, optional: true, refused: true},
 	},
+	adds:   true,
 	reads:  []Field{FieldVariations, FieldRules},
 	writes: []Field{FieldRules},
 	says:   `add a rule[ before rule {beforeRuleId}]: if {clauses} then {serve}[ ("{description}")]`,

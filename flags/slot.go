@@ -150,3 +150,30 @@ func allRefs(ids []string) bool {
 	}
 	return len(ids) > 0
 }
+
+// names reports whether the slot names one of some identifiers of the flag's
+// own variations, rules and clauses.
+func (s *Slot) names(ids map[string]bool) bool {
+	d := strictjson.NewDecoder([]byte(s.Value.text), nil)
+	named := false
+	one := func() {
+		id, _ := d.ReadString()
+		named = named || ids[id]
+	}
+	switch s.Kind {
+	case SlotVariationID, SlotRuleID, SlotClauseID:
+		one()
+	case SlotRuleIDs, SlotClauseIDs:
+		d.BeginArray()
+		for d.NextElement() {
+			one()
+		}
+	case SlotRolloutWeights:
+		d.BeginObject()
+		for id, ok := d.NextMember(); ok; id, ok = d.NextMember() {
+			named = named || ids[id]
+			d.Skip()
+		}
+	}
+	return named
+}

@@ -26,6 +26,7 @@ var addVariation = kind{
 		{name: "description", shape: textShape, form: blankText, optional: true},
 		{name: "ref", shape: textShape, form: refText, optional: true},
 	},
+	adds:   true,
 	reads:  []Field{FieldVariations},
 	writes: []Field{FieldVariations},
 	says:   `add the variation {value}[ named "{name}"]`,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -127,7 +128,7 @@ func (p *program) showFlag(f flags.Flag, environment, format string) error {
 			e, _ := f.Environment(environment)
 			return p.printJSON(e.AppendJSON(nil))
 		}
-		return p.printJSON(f.AppendJSON(nil))
+		return p.printDocument(f.AppendJSON(nil))
 	}
 	rows := [][]string{{"Key", f.Key()}, {"Name", f.Name()}}
 	row := func(what, text string) {
@@ -202,7 +203,8 @@ var flagApplyCommand = command{
 	summary: "apply instructions to a flag, and print the flag that comes of it",
 	help: `Applies a semantic patch to a flag, all of it or nothing, and prints the new
 flag; FILE stays as it is. PATCH is an object with instructions, and perhaps
-environmentKey and comment, or the array of instructions.
+environmentKey, comment and newIds, or the array of instructions. What it adds
+gets the identifiers in newIds, which flag diff writes, or else new ones.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		environment, others := environmentFlag(set, " that is changed (default: the patch's environmentKey)"), otherFlag(set)
@@ -261,6 +263,9 @@ func (p *program) applyPatch(arguments []string, environment string, others file
 	case patch.Environment != "" && patch.Environment != environment:
 		return usagef("--environment is %s, but the patch is for %s", strictjson.Quote(environment), strictjson.Quote(patch.Environment))
 	}
+	if len(patch.NewIDs) > 0 {
+		how.IDs = patch.IDs()
+	}
 	f, err := flags.Apply(list[0], patch.Instructions, how)
 	var wrong *flags.ApplyError
 	if errors.As(err, &wrong) && wrong.Index >= 0 && wrong.Err == nil {
@@ -274,7 +279,7 @@ func (p *program) applyPatch(arguments []string, environment string, others file
 	if err != nil {
 		return err
 	}
-	return p.printJSON(f.AppendJSON(nil))
+	return p.printDocument(f.AppendJSON(nil))
 }
 
 // parseInstant reads an instant that a flag gives.
@@ -287,19 +292,22 @@ func parseInstant(name, text string) (time.Time, error) {
 }
 
 var flagDiffCommand = command{
-	name: "flag diff", arguments: "FROM TO [--environment KEY] [--other FILE]… [--format text|json]",
+	name: "flag diff", arguments: "FROM TO [--environment KEY] [--other FILE]… [--format text|json] [--no-ids]",
 	summary: "say in what two flags differ, in words or as instructions",
 	help: `Says in what two states of a flag differ: in words, or with --format json as the
-semantic patch that turns FROM into TO in one environment. In JSON, the
-environment must be given if they differ in several.
+semantic patch that turns FROM into TO in one environment, for flag apply. In
+JSON, the environment must be given if they differ in several. If the patch adds
+rules, clauses or variations, its member newIds says which identifiers they have
+in TO; --no-ids leaves it out, for APIs that do not know it and make their own.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		environment, others, format := environmentFlag(set, " to look at (default all)"), otherFlag(set), formatFlag(set)
-		return func(files []string) error { return p.diff(files, *environment, *others, *format) }
+		noIDs := set.Bool("no-ids", false, "print the patch without newIds, as the published API takes it")
+		return func(files []string) error { return p.diff(files, *environment, *others, *format, *noIDs) }
 	},
 }
 
-func (p *program) diff(arguments []string, environment string, others fileList, format string) error {
+func (p *program) diff(arguments []string, environment string, others fileList, format string, noIDs bool) error {
 	if len(arguments) != 2 {
 		return usagef("FROM and TO are wanted, %d are given", len(arguments))
 	}
@@ -345,5 +353,28 @@ func (p *program) diff(arguments []string, environment string, others fileList, 
 	if err != nil {
 		return err
 	}
-	return p.printJSON(patch.AppendJSON(nil))
+	if noIDs {
+		if patch.NeedsIDs() {
+			return errors.New("the patch cannot do without newIds: an instruction names what an earlier one adds; use it with flag apply, or make the change in two steps")
+		}
+		patch.NewIDs = nil
+	}
+	return p.printDocument(patch.AppendJSON(nil))
+}
+
+// printDocument prints a document that can be read again: with one member a
+// line, unless that makes it too large.
+func (p *program) printDocument(document []byte) error {
+	if len(document) > strictjson.MaxDocument {
+		return fmt.Errorf("the result has %d bytes; no more than %d can be read again", len(document), strictjson.MaxDocument)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, document, "", "  "); err != nil {
+		return err
+	}
+	text := escape.JSON(b.String()) + "\n"
+	if len(text) > strictjson.MaxDocument {
+		text = escape.JSON(string(document))
+	}
+	return p.print(text)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,6 +81,59 @@ func TestFlagApply(t *testing.T) {
 	restored := run(back.stdout, "flag", "apply", after, "-")
 	require.Equal(t, exitDone, restored.status, restored.stderr)
 	require.Equal(t, result{}, run(restored.stdout, "flag", "diff", checkout, "-"), "the way back leads back")
+}
+
+func TestFlagDiffOfWhatIsAddedLeadsThere(t *testing.T) {
+	add := `[{"kind":"addRule","ref":"new","variationId":"7d9b2c34-1e6f-4f0d-9c53-2b7a6f0e4d21","clauses":[]}`
+	follow := add + `,{"kind":"updateRuleTrackEvents","ruleId":"ref:new","trackEvents":true}]`
+	for patch, needed := range map[string]bool{add + "]": false, follow: true} {
+		r := run(patch, "flag", "apply", checkout, "-", "--environment", "production")
+		require.Equal(t, exitDone, r.status, r.stderr)
+		to := written(t, "to.json", r.stdout)
+		diff := run("", "flag", "diff", checkout, to, "--format", "json")
+		require.Contains(t, diff.stdout, `"newIds": [`)
+		there := run(diff.stdout, "flag", "apply", checkout, "-", "--seed", "7")
+		require.Equal(t, exitDone, there.status, there.stderr)
+		require.Equal(t, result{}, run(there.stdout, "flag", "diff", to, "-"))
+
+		published := run("", "flag", "diff", checkout, to, "--format", "json", "--no-ids")
+		if needed {
+			require.Equal(t, exitFailed, published.status)
+			require.Empty(t, published.stdout)
+			require.Contains(t, published.stderr, "the patch cannot do without newIds")
+			continue
+		}
+		require.NotContains(t, published.stdout, "newIds")
+		require.Equal(t, exitDone, run(published.stdout, "flag", "apply", checkout, "-").status)
+	}
+}
+
+func TestWhatIsPrintedOfALargeFlagCanBeRead(t *testing.T) {
+	var values []string
+	for i := range 9_000 {
+		values = append(values, fmt.Sprintf(`"%0100d"`, i))
+	}
+	lists := strings.Repeat(`{"op":"in","attribute":"a","values":[]},`, 1000)
+	large := `{"key":"k","kind":"multivariate","variations":[{"_id":"v","value":1}],"environments":{"e":{"on":false,"targets":[{"variation":0,"values":[` +
+		strings.Join(values, ",") + `]}],"rules":[{"variation":0,"clauses":[` + strings.TrimSuffix(lists, ",") + `]}]}}}`
+	for _, command := range [][]string{
+		{"flag", "show", "-", "--format", "json"},
+		{"flag", "apply", "-", written(t, "on.json", `[{"kind":"turnFlagOn"}]`), "--environment", "e"},
+	} {
+		r := run(large, command...)
+		require.Equal(t, exitDone, r.status, r.stderr)
+		require.Equal(t, exitDone, run(r.stdout, "flag", "validate", "-").status)
+	}
+	var rules []string
+	for i := range 7_000 {
+		rules = append(rules, fmt.Sprintf(`{"_id":"%d","variation":0,"clauses":[]}`, i))
+	}
+	long := strings.Repeat("v", 200)
+	document := `{"key":"k","kind":"multivariate","variations":[{"_id":"` + long + `","value":1}],"environments":{"e":{"on":false,"rules":[` + strings.Join(rules, ",") + `]}}}`
+	empty := written(t, "empty.json", strings.Replace(`{"key":"k","kind":"multivariate","variations":[{"_id":"v","value":1}],"environments":{"e":{"on":false}}}`, `"v"`, `"`+long+`"`, 1))
+	r := run(document, "flag", "diff", empty, "-", "--format", "json")
+	require.Equal(t, exitFailed, r.status)
+	require.Empty(t, r.stdout, "a patch that is too large to be read")
 }
 
 func TestFlagApplyOfWhatCannotBeApplied(t *testing.T) {
