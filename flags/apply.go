@@ -509,17 +509,20 @@ func (w *work) name(ref, id string) error {
 	return nil
 }
 
+// free makes an identifier of a rule or clause that is gone new again.
+func (w *work) free(id string) { delete(w.ids, id) }
+
 // taken reports whether the flag has an identifier already.
 func (w *work) taken(id string) bool {
-	if w.flag.variation(id) >= 0 || slices.Contains(w.fresh, id) {
+	if w.flag.variation(id) >= 0 {
 		return true
 	}
 	if w.place < 0 {
-		return false
+		return slices.Contains(w.fresh, id)
 	}
 	rules := w.env().rules
-	if w.ids == nil && len(rules) < 16 {
-		return slices.ContainsFunc(rules, func(rule *ruleBody) bool {
+	if w.ids == nil && len(rules)+len(w.fresh) < 16 {
+		return slices.Contains(w.fresh, id) || slices.ContainsFunc(rules, func(rule *ruleBody) bool {
 			return rule.id == id || slices.ContainsFunc(rule.clauses, func(cl clauseBody) bool { return cl.id == id })
 		})
 	}

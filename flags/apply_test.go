@@ -455,3 +455,63 @@ func FuzzApply(f *testing.F) {
 		require.GreaterOrEqual(t, flags.Most(after), len(after.AppendJSON(nil)))
 	})
 }
+
+func TestAVariationThatGetsWhatWeightsLeaveIsInUse(t *testing.T) {
+	rollout := func(last string) flags.Flag {
+		f, problems := flags.DecodeFlag([]byte(`{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1},{"_id":"b","value":2},{"_id":"c","value":3}],` +
+			`"environments":{"e":{"on":true,"fallthrough":{"rollout":{"variations":[` + last + `]}}}}}`))
+		require.NoError(t, problems.Err())
+		return f
+	}
+	remove := []flags.Instruction{flags.RemoveVariation("c")}
+	_, err := flags.Apply(rollout(`{"variation":0,"weight":90000},{"variation":2,"weight":0}`), remove, flags.Application{Now: changedAt})
+	require.EqualError(t, err, `apply instruction 0 (removeVariation): /variationId: is served at "/environments/e/fallthrough"; change that first [in_use]`)
+	for _, free := range []string{
+		`{"variation":0,"weight":100000},{"variation":2,"weight":0}`, `{"variation":2,"weight":0},{"variation":0,"weight":90000}`,
+	} {
+		f, err := flags.Apply(rollout(free), remove, flags.Application{Now: changedAt})
+		require.NoError(t, err)
+		require.Equal(t, 2, f.VariationCount())
+	}
+}
+
+func TestPrerequisitesThatAreThereStay(t *testing.T) {
+	f := decodeFlag(t, `{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1}],"environments":{"e":{"on":true,"prerequisites":[{"key":"old","variation":1}]}}}`)
+	old := decodeFlag(t, `{"key":"old","kind":"boolean","archived":true,"variations":[{"_id":"yes","value":true},{"_id":"no","value":false}]}`)
+	how := flags.Application{Environment: "e", Now: changedAt, Others: flags.NewFlagSet(old)}
+	for _, in := range []flags.Instruction{
+		flags.AddPrerequisite("old", "no"), flags.UpdatePrerequisite("old", "no"),
+		flags.ReplacePrerequisites(flags.Prerequisite{Key: "old", VariationID: "no"}),
+	} {
+		result, err := flags.Apply(f, []flags.Instruction{in}, how)
+		require.NoError(t, err)
+		require.Equal(t, f, result, "%v", in)
+	}
+	for _, in := range []flags.Instruction{
+		flags.UpdatePrerequisite("old", "yes"), flags.ReplacePrerequisites(flags.Prerequisite{Key: "old", VariationID: "yes"}),
+	} {
+		_, err := flags.Apply(f, []flags.Instruction{in}, how)
+		require.ErrorContains(t, err, `flag "old" is archived; bring it back first`)
+	}
+}
+
+func TestNumbersInClausesAreOneInEverySpelling(t *testing.T) {
+	with := func(values string) flags.Flag {
+		return decodeFlag(t, `{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1}],"environments":{"e":{"on":true,"rules":[`+
+			`{"_id":"r","variation":0,"clauses":[{"_id":"c","attribute":"a","op":"in","values":[`+values+`],"contextKind":"user","negate":false}]}]}}}`)
+	}
+	for _, test := range []struct{ is, instruction, want string }{
+		{`1,"1",2.50`, `"kind":"addValuesToClause","values":[1.0,2.5,3,3e0]`, `1,"1",2.50,3`},
+		{`1,"1",1.0,2`, `"kind":"removeValuesFromClause","values":[1e0]`, `"1",2`},
+		{`1`, `"kind":"updateClause","clause":{"attribute":"a","op":"in","values":[1.0]}`, `1.0`},
+	} {
+		patch, problems := flags.DecodePatch([]byte(`[{"ruleId":"r","clauseId":"c",` + test.instruction + `}]`))
+		require.Empty(t, problems)
+		result, err := flags.Apply(with(test.is), patch.Instructions, flags.Application{Environment: "e", Now: changedAt})
+		require.NoError(t, err)
+		require.True(t, result.Same(with(test.want), "e"), "%s", result.AppendJSON(nil))
+		diff, err := flags.Diff(with(test.is), with(test.want), "e", nil)
+		require.NoError(t, err)
+		require.True(t, after(t, with(test.is), diff, "e").Same(result, "e"))
+	}
+}

@@ -410,9 +410,10 @@ var addValuesToClause = kind{
 }
 
 // AddValuesToClause adds values to a clause of a rule in one environment, which
-// otherwise stays as it is. Values that it has are passed over. A rule or clause
-// that does not exist is an error. The published API says that values are strings; here they may be of any
-// type, as in the clause itself. At most 10,000 are allowed.
+// otherwise stays as it is. Values that it has are passed over, whatever the
+// spelling of a number. A rule or clause that does not exist is an error. The
+// published API says that values are strings; here they may be of any type, as
+// in the clause itself. At most 10,000 are allowed.
 func AddValuesToClause(ruleID, clauseID string, values ...Value) Instruction {
 	return build(&addValuesToClause, text(ruleID), text(clauseID), frees(slices.Clone(values)))
 }
@@ -428,8 +429,9 @@ var removeValuesFromClause = kind{
 }
 
 // RemoveValuesFromClause removes values from a clause of a rule in one
-// environment, which otherwise stays as it is. Values that it does not have are
-// passed over. A rule or clause that does not exist is an error. At most 10,000 values are allowed.
+// environment, which otherwise stays as it is; a number goes in every spelling.
+// Values that it does not have are passed over. A rule or clause that does not
+// exist is an error. At most 10,000 values are allowed.
 func RemoveValuesFromClause(ruleID, clauseID string, values ...Value) Instruction {
 	return build(&removeValuesFromClause, text(ruleID), text(clauseID), frees(slices.Clone(values)))
 }
@@ -518,7 +520,9 @@ func (w *work) removeClauses(args []arg) error {
 		}
 	}
 	w.ownRule(i).clauses = clauses
-	w.ids = nil
+	for id := range gone {
+		w.free(id)
+	}
 	return nil
 }
 
@@ -592,7 +596,7 @@ func (w *work) addValuesToClause(args []arg) error {
 		}
 	}
 	w.at.pop()
-	return w.setClauseValues(i, j, union(cl.Values, args[2].(frees)))
+	return w.setClauseValues(i, j, unionBy(cl.Values, args[2].(frees), Value.sense))
 }
 
 func (w *work) removeValuesFromClause(args []arg) error {
@@ -600,7 +604,7 @@ func (w *work) removeValuesFromClause(args []arg) error {
 	if err != nil {
 		return err
 	}
-	return w.setClauseValues(i, j, without(w.env().rules[i].clauses[j].Values, args[2].(frees)))
+	return w.setClauseValues(i, j, withoutBy(w.env().rules[i].clauses[j].Values, args[2].(frees), Value.sense))
 }
 
 func (w *work) setClauseValues(rule, clause int, values []Value) error {

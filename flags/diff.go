@@ -749,8 +749,8 @@ func (d *differ) clauses(is, want *ruleBody) {
 func (d *differ) clause(ruleID string, is, want *clauseBody) {
 	other := *is
 	other.Values = want.Values
-	gone, more := without(is.Values, want.Values), without(want.Values, is.Values)
-	if !other.sameTest(want) || is.ContextKind != want.ContextKind || !slices.Equal(union(without(is.Values, gone), more), want.Values) {
+	gone, more := withoutBy(is.Values, want.Values, Value.sense), withoutBy(want.Values, is.Values, Value.sense)
+	if !other.sameTest(want) || is.ContextKind != want.ContextKind || !slices.Equal(unionBy(withoutBy(is.Values, gone, Value.sense), more, Value.sense), want.Values) {
 		d.emit(UpdateClause(ruleID, is.id, want.Clause))
 		return
 	}

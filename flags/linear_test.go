@@ -67,6 +67,19 @@ func TestApplyingIsLinear(t *testing.T) {
 			}
 			return list
 		},
+		"every clause replaced": func(n int) (list []flags.Instruction) {
+			for i := range n {
+				rule := fmt.Sprint("rule-", i)
+				list = append(list, flags.RemoveClauses(rule, fmt.Sprint("clause-", i)), flags.AddClauses(rule, flags.Clause{Attribute: "a", Op: flags.OpIn}))
+			}
+			return list
+		},
+		"every rule replaced": func(n int) (list []flags.Instruction) {
+			for i := range n {
+				list = append(list, flags.RemoveRule(fmt.Sprint("rule-", i)), flags.AddRule(flags.Rule{Serve: flags.ServeVariation("v")}, ""))
+			}
+			return list
+		},
 		"the order turned round": func(n int) []flags.Instruction {
 			ids := make([]string, n)
 			for i := range n {

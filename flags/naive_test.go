@@ -394,16 +394,28 @@ func merged(add bool, l, values []any) []any {
 		result = []any{}
 	}
 	for _, v := range values {
-		if i := slices.IndexFunc(result, func(o any) bool { return reflect.DeepEqual(o, v) }); add && i < 0 {
+		if i := slices.IndexFunc(result, func(o any) bool { return sameValue(o, v) }); add && i < 0 {
 			result = append(result, v)
 		}
 	}
 	if !add {
 		result = slices.DeleteFunc(result, func(o any) bool {
-			return slices.ContainsFunc(values, func(v any) bool { return reflect.DeepEqual(o, v) })
+			return slices.ContainsFunc(values, func(v any) bool { return sameValue(o, v) })
 		})
 	}
 	return result
+}
+
+// sameValue compares numbers by what they say.
+func sameValue(a, b any) bool {
+	x, isNumber := a.(json.Number)
+	y, both := b.(json.Number)
+	if isNumber && both {
+		p, _ := new(big.Rat).SetString(x.String())
+		q, _ := new(big.Rat).SetString(y.String())
+		return p.Cmp(q) == 0
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 func (n *naive) property(kind string, in object) {

@@ -93,10 +93,10 @@ var addPrerequisite = kind{
 }
 
 // AddPrerequisite makes another flag a prerequisite in one environment. It does
-// nothing if it is one with this variation, and is an error if it is one with
-// another. So is a flag or variation that does not exist, a flag that is
-// archived, and one that needs this flag in the same environment, itself or by
-// others.
+// nothing if it is one with this variation, even of a flag that was archived
+// since. It is an error if it is one with another variation. So is a flag or
+// variation that does not exist, a flag that is archived, and one that needs
+// this flag in the same environment, itself or by others.
 func AddPrerequisite(key, variationID string) Instruction {
 	return build(&addPrerequisite, text(key), text(variationID))
 }
@@ -155,8 +155,9 @@ func (e *environmentBody) prerequisite(key string) int {
 }
 
 // required returns what the document says of a prerequisite that stands at the
-// current place. The other flag and the variation must exist, and the other
-// flag must not need this one.
+// current place. The other flag and the variation must exist. What is not there
+// already must be allowed: the other flag is not archived, and does not need
+// this one.
 func (w *work) required(key, variationID string) (FlagPrerequisite, error) {
 	if key == w.flag.key {
 		return FlagPrerequisite{}, w.failAt("key", CodeUnsupported, "a flag cannot be a prerequisite of its own")
@@ -165,15 +166,19 @@ func (w *work) required(key, variationID string) (FlagPrerequisite, error) {
 	if err != nil {
 		return FlagPrerequisite{}, err
 	}
-	i, ok := f.VariationIndex(variationID)
-	switch {
-	case f.Archived():
-		return FlagPrerequisite{}, w.failAt("key", CodeUnsupported, "flag %s is archived; bring it back first", strictjson.Quote(key))
-	case !ok:
+	variation, ok := f.VariationIndex(variationID)
+	if !ok {
 		return FlagPrerequisite{}, w.failAt(memberVariationID, CodeNotFound, "flag %s has no variation %s; there %s",
 			strictjson.Quote(key), strictjson.Quote(variationID), f.body.variationsThereAre())
 	}
-	return FlagPrerequisite{Key: key, Variation: i}, w.noCycle(f)
+	p := FlagPrerequisite{Key: key, Variation: variation}
+	if i := w.env().prerequisite(key); i >= 0 && w.env().prerequisites[i].FlagPrerequisite == p {
+		return p, nil
+	}
+	if f.Archived() {
+		return FlagPrerequisite{}, w.failAt("key", CodeUnsupported, "flag %s is archived; bring it back first", strictjson.Quote(key))
+	}
+	return p, w.noCycle(f)
 }
 
 // noCycle fails if a flag, which stands at the current place, needs this one in

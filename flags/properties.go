@@ -194,32 +194,41 @@ func (w *work) setTags(tags []string) error {
 
 // union returns the entries of a list and behind them those of another that it
 // lacks, each once. It does not change the list.
-func union[T comparable](list, more []T) []T {
+func union(list, more []string) []string { return unionBy(list, more, sameText) }
+
+// unionBy is union for entries that are one if their keys are.
+func unionBy[T any](list, more []T, key func(T) string) []T {
 	if len(more) == 0 {
 		return list
 	}
-	there := make(map[T]struct{}, len(list)+len(more))
+	there := make(map[string]struct{}, len(list)+len(more))
 	for _, e := range list {
-		there[e] = struct{}{}
+		there[key(e)] = struct{}{}
 	}
 	result := slices.Clip(list)
 	for _, e := range more {
-		if _, is := there[e]; !is {
-			there[e] = struct{}{}
+		k := key(e)
+		if _, is := there[k]; !is {
+			there[k] = struct{}{}
 			result = append(result, e)
 		}
 	}
 	return result
 }
 
+func sameText(s string) string { return s }
+
 // without returns the entries of a list that do not stand in another. It does
 // not change the list.
-func without[T comparable](list, less []T) []T {
-	gone := make(map[T]struct{}, len(less))
+func without(list, less []string) []string { return withoutBy(list, less, sameText) }
+
+// withoutBy is without for entries that are one if their keys are.
+func withoutBy[T any](list, less []T, key func(T) string) []T {
+	gone := make(map[string]struct{}, len(less))
 	for _, e := range less {
-		gone[e] = struct{}{}
+		gone[key(e)] = struct{}{}
 	}
-	is := func(e T) bool { _, is := gone[e]; return is }
+	is := func(e T) bool { _, is := gone[key(e)]; return is }
 	if !slices.ContainsFunc(list, is) {
 		return list
 	}

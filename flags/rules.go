@@ -301,8 +301,11 @@ func (w *work) removeRule(args []arg) error {
 	}
 	w.ownRules()
 	e := w.ownEnv()
+	w.free(e.rules[i].id)
+	for j := range e.rules[i].clauses {
+		w.free(e.rules[i].clauses[j].id)
+	}
 	e.rules = slices.Delete(e.rules, i, i+1)
-	w.ids = nil
 	return nil
 }
 

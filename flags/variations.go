@@ -315,15 +315,18 @@ func (b *flagBody) uses(index int) (list []string) {
 func (t *targetsBody) uses(index int) bool { return t.variation == index && len(t.values) > 0 }
 
 // uses reports whether a variation is served to anybody. One without weight is
-// not, unless there is no other.
+// not, unless there is no other, or it is the last and so gets what the weights
+// leave.
 func (s *servedBody) uses(index int) bool {
 	if s.rollout == nil {
 		return s.single && s.variation == index
 	}
-	others := false
+	others, sum := false, 0
 	for i := range s.rollout.weights {
 		w := &s.rollout.weights[i]
-		if w.Variation == index && w.Weight > 0 {
+		sum += w.Weight
+		last := i == len(s.rollout.weights)-1
+		if w.Variation == index && (w.Weight > 0 || last && sum < FullWeight) {
 			return true
 		}
 		others = others || w.Variation != index

@@ -48,7 +48,7 @@ var (
 	neighbours   = []string{"lamp", "door"}
 	targetKinds  = []string{"user", "device"}
 	targetKeys   = []string{"ada", "bo", "cy", "dan"}
-	clauseValues = []string{`"x"`, `"y"`, `1`, `1.5`, `true`}
+	clauseValues = []string{`"x"`, `"y"`, `1`, `1.0`, `1.5`, `true`}
 )
 
 // jsonObject is a JSON object to be written.
