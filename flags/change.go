@@ -393,12 +393,8 @@ func (t *teller) targets(from, to *environmentBody) {
 }
 
 func (t *teller) rules(from, to *environmentBody) {
-	places := make(map[string]int, len(from.rules))
-	for i, rule := range from.rules {
-		if rule.id != "" {
-			places[rule.id] = i
-		}
-	}
+	places := pairs(len(from.rules), len(to.rules),
+		func(i int) string { return from.rules[i].id }, func(i int) string { return to.rules[i].id })
 	stay := make(map[int]bool, len(from.rules))
 	last, inOrder := -1, true
 	for i, rule := range to.rules {
@@ -406,11 +402,8 @@ func (t *teller) rules(from, to *environmentBody) {
 		if rule.description != "" {
 			what += ` ("` + shorten(rule.description) + `")`
 		}
-		j, there := places[rule.id]
-		if !there && rule.id == "" && i < len(from.rules) && from.rules[i].id == "" {
-			j, there = i, true
-		}
-		if !there {
+		j := places[i]
+		if j < 0 {
 			t.tell(what, " added: ", rule.words(t.to))
 			continue
 		}
@@ -443,27 +436,24 @@ func (t *teller) rule(what string, from, to *ruleBody) {
 	t.switched(what+": tracking of events", from.track, to.track)
 	t.truth(from.disabled, to.disabled, what+" is disabled", what+" is no longer disabled")
 	t.text(what+": reference", from.ref, to.ref)
-	old := make(map[string]*clauseBody, len(from.clauses))
-	for i := range from.clauses {
-		old[from.clauses[i].id] = &from.clauses[i]
-	}
 	told := len(t.list)
-	there := make(map[string]bool, len(to.clauses))
-	for i := range to.clauses {
+	stay := make([]bool, len(from.clauses))
+	for i, place := range pairClauses(from.clauses, to.clauses) {
 		cl := &to.clauses[i]
-		there[cl.id] = true
-		switch was := old[cl.id]; {
-		case was == nil:
+		if place < 0 {
 			t.tell(what, ": also requires that ", cl.String())
-		case !was.sameTest(cl):
+			continue
+		}
+		stay[place] = true
+		if was := &from.clauses[place]; !was.sameTest(cl) {
 			t.turn(what, was.String(), cl.String())
-		default:
+		} else {
 			t.unknown(what, was.more, cl.more)
 		}
 	}
 	for i := range from.clauses {
-		if cl := &from.clauses[i]; !there[cl.id] {
-			t.tell(what, ": no longer requires that ", cl.String())
+		if !stay[i] {
+			t.tell(what, ": no longer requires that ", from.clauses[i].String())
 		}
 	}
 	if len(t.list) == told && !equalPointed(from.clauses, to.clauses, (*clauseBody).same) {

@@ -100,7 +100,9 @@ func (d *differ) emit(in Instruction, ids ...string) {
 	d.ids.left = ids
 	w := d.w
 	w.index, w.kind, w.at.depth = len(d.patch.Instructions), in.Kind(), 0
+	refs := w.refs
 	if err := w.apply(in); err != nil {
+		w.refs, w.ids = refs, nil // what it was to add is not there
 		if d.err == nil {
 			d.err = err
 		}
@@ -266,8 +268,8 @@ func (d *differ) addVariations() {
 			d.emit(UpdateVariation(left[0].ID, VariationValue(d.freeValue())))
 		}
 	}
-	for _, v := range d.to.variations {
-		if d.w.flag.variation(v.ID) < 0 {
+	for i := range d.to.variations {
+		if v := &d.to.variations[i]; d.w.flag.counterpart(v) < 0 {
 			d.emit(AddVariation(Variation{Value: v.Value, Name: v.Name, Description: v.Description}), v.ID)
 		}
 	}
@@ -299,17 +301,17 @@ func (d *differ) freeValue() Value {
 }
 
 func (d *differ) defaults() {
-	id := func(b *flagBody, index int) string {
+	value := func(b *flagBody, index int) string {
 		if index < len(b.variations) {
-			return b.variations[index].ID
+			return b.variations[index].Value.sense()
 		}
 		return ""
 	}
 	on, off := Flag{d.w.flag}.Defaults()
 	if !d.w.flag.defaults.given { // what they will be once variations are gone
 		var left []int
-		for i, v := range d.w.flag.variations {
-			if d.to.variation(v.ID) >= 0 {
+		for i := range d.w.flag.variations {
+			if d.to.counterpart(&d.w.flag.variations[i]) >= 0 {
 				left = append(left, i)
 			}
 		}
@@ -319,10 +321,10 @@ func (d *differ) defaults() {
 	}
 	wantOn, wantOff := Flag{d.to}.Defaults()
 	var onValue, offValue Value
-	if id(d.w.flag, on) != id(d.to, wantOn) {
+	if value(d.w.flag, on) != value(d.to, wantOn) {
 		onValue = d.to.variations[wantOn].Value
 	}
-	if id(d.w.flag, off) != id(d.to, wantOff) {
+	if value(d.w.flag, off) != value(d.to, wantOff) {
 		offValue = d.to.variations[wantOff].Value
 	}
 	if !onValue.IsZero() || !offValue.IsZero() {
@@ -353,8 +355,8 @@ func (d *differ) life() {
 func (d *differ) environment(to *environmentBody) {
 	places := make([]int, len(d.to.variations)) // of the wanted variations now
 	moved := false
-	for i, v := range d.to.variations {
-		places[i] = d.w.flag.variation(v.ID)
+	for i := range d.to.variations {
+		places[i] = d.w.flag.counterpart(&d.to.variations[i])
 		moved = moved || places[i] != i
 	}
 	if moved {
@@ -605,6 +607,9 @@ func (d *differ) rules(to *environmentBody) {
 			kept[rule.id] = true
 		}
 	}
+	if without := rulesWithoutID(from); len(without) > 0 && slices.EqualFunc(without, rulesWithoutID(to.rules), (*ruleBody).same) {
+		kept[""] = true // no instruction can name them
+	}
 	if len(kept) == 0 {
 		done := func() bool { return slices.EqualFunc(d.w.env().rules, to.rules, (*ruleBody).same) }
 		if !d.try(func() { d.replaceRules(to.rules) }, done) { // they say the same, by other identifiers
@@ -631,8 +636,10 @@ func (d *differ) rules(to *environmentBody) {
 	for _, rule := range to.rules {
 		if kept[rule.id] {
 			next++
-			d.rule(rule)
-			continue
+			if d.rule(rule) {
+				continue
+			}
+			d.emit(RemoveRule(rule.id)) // it cannot be changed: another takes its place
 		}
 		before := ""
 		if next < len(order) {
@@ -645,6 +652,15 @@ func (d *differ) rules(to *environmentBody) {
 			d.emit(UpdateRuleTrackEvents(rule.id, true))
 		}
 	}
+}
+
+func rulesWithoutID(list []*ruleBody) (without []*ruleBody) {
+	for _, rule := range list {
+		if rule.id == "" {
+			without = append(without, rule)
+		}
+	}
+	return without
 }
 
 func (d *differ) replaceRules(list []*ruleBody) {
@@ -674,13 +690,27 @@ func (d *differ) newRule(rule *ruleBody) (Rule, []string) {
 	return given, ids
 }
 
-// rule makes the instructions that change a rule that is kept.
-func (d *differ) rule(want *ruleBody) {
+// rule makes the instructions that change a rule that is kept. It makes none,
+// and returns false, if they do not lead there.
+func (d *differ) rule(want *ruleBody) bool {
+	if want.id == "" {
+		return true
+	}
 	i, err := d.w.rule("", want.id)
 	if err != nil || i < 0 {
-		return // it could not be reached
+		return true // it could not be reached
 	}
-	is := d.w.env().rules[i]
+	saved, patch := d.err, d.patch
+	d.changeRule(d.w.env().rules[i], want)
+	if d.err == saved && d.w.env().rules[i].same(want) {
+		return true
+	}
+	d.err, d.patch = saved, patch
+	d.patch.Instructions, d.patch.NewIDs = slices.Clip(patch.Instructions), slices.Clip(patch.NewIDs)
+	return false
+}
+
+func (d *differ) changeRule(is, want *ruleBody) {
 	if is.same(want) {
 		return
 	}
@@ -699,23 +729,19 @@ func (d *differ) rule(want *ruleBody) {
 // clauses makes the instructions that change the clauses of a rule. If those
 // that stay do not come first and in order, all are removed and added.
 func (d *differ) clauses(is, want *ruleBody) {
-	places := make(map[string]int, len(is.clauses))
-	for i := range is.clauses {
-		places[is.clauses[i].id] = i
-	}
+	places := pairClauses(is.clauses, want.clauses)
 	last, inOrder := -1, true
-	kept := make(map[string]bool, len(want.clauses))
+	kept := make([]bool, len(is.clauses))
 	var added []Clause
 	var ids []string
-	for i := range want.clauses {
+	for i, place := range places {
 		cl := &want.clauses[i]
-		place, there := places[cl.id]
-		if !there {
+		if place < 0 {
 			added, ids = append(added, cl.Clause), append(ids, cl.id)
 			continue
 		}
 		inOrder = inOrder && len(added) == 0 && place > last && sameMore(is.clauses[place].more, cl.more)
-		last, kept[cl.id] = place, true
+		last, kept[place] = place, true
 	}
 	if !inOrder {
 		added, ids = nil, nil
@@ -726,18 +752,16 @@ func (d *differ) clauses(is, want *ruleBody) {
 	}
 	var gone []string
 	for i := range is.clauses {
-		old := &is.clauses[i]
-		if !kept[old.id] {
-			gone = append(gone, old.id)
+		if !kept[i] {
+			gone = append(gone, is.clauses[i].id)
 		}
 	}
 	if len(gone) > 0 {
 		d.emit(RemoveClauses(want.id, gone...))
 	}
-	for i := range want.clauses {
-		cl := &want.clauses[i]
-		if kept[cl.id] && !is.clauses[places[cl.id]].sameTest(cl) {
-			d.clause(want.id, &is.clauses[places[cl.id]], cl)
+	for i, place := range places {
+		if place >= 0 && kept[place] && !is.clauses[place].sameTest(&want.clauses[i]) {
+			d.clause(want.id, &is.clauses[place], &want.clauses[i])
 		}
 	}
 	if len(added) > 0 {

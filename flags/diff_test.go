@@ -224,3 +224,47 @@ func TestIdentifiersOfAPatchAreUsedUp(t *testing.T) {
 	require.Equal(t, "a", ids.NewID(changedAt))
 	require.Empty(t, ids.NewID(changedAt))
 }
+
+// TestDiffOfWhatHasNoIdentifiers holds that what no instruction can name is in
+// nobody's way as long as it stays.
+func TestDiffOfWhatHasNoIdentifiers(t *testing.T) {
+	const document = `{"key":"k","kind":"multivariate","variations":[{"value":1},{"value":2},{"_id":"c","value":3}],"environments":{"e":{"on":true,` +
+		`"targets":[{"values":["ada"],"variation":0}],"rules":[{"variation":0,"clauses":[{"attribute":"a","op":"in","values":[1]},{"attribute":"b","op":"in","values":[1]}]},` +
+		`{"_id":"r","description":"d","variation":2,"clauses":[{"attribute":"a","op":"in","values":[1]},{"attribute":"b","op":"in","values":[1]},` +
+		`{"_id":"x","attribute":"x","op":"in","values":[1]}]},{"_id":"s","variation":2,"clauses":[{"attribute":"q","op":"in","values":[]}]}],` +
+		`"fallthrough":{"rollout":{"variations":[{"variation":1,"weight":100000}]}},"offVariation":0}}}`
+	from := decodeFlag(t, document)
+	for _, test := range []struct{ old, new, change, want string }{
+		{`"on":true`, `"on":false`, "e: targeting: on → off", "turn targeting off"},
+		{`"description":"d"`, `"description":"e"`, `e: rule 2 ("e"): description: "d" → "e"`, `describe rule r as "e"`},
+		{`"fallthrough":{"rollout":{"variations":[{"variation":1,"weight":100000}]}}`, `"fallthrough":{"variation":2}`, "e: default rule: 100 % 2 → 3", "serve variation c by default"},
+		{`"value":3}`, `"value":3,"name":"n"}`, `variation n: name: none → "n"`, `change variation c: name "n"`},
+		{`"value":3}]`, `"value":3},{"_id":"d","value":4}],"defaults":{"onVariation":0,"offVariation":2}`, "variation 4 added: 4", "add the variation 4; let new environments serve 3 while it is off"},
+		{`"_id":"x","attribute":"x"`, `"_id":"x","attribute":"y"`, `e: rule 2 ("d"): x is 1 → y is 1`, "change clause x of rule r to y is 1"},
+		{`{"_id":"r"`, `{"_id":"new","variation":2,"clauses":[]},{"_id":"r"`, "e: rule 2 added: if anything then 3", "add a rule before rule r: if anything then variation c"},
+		{`"variation":2,"clauses":[{"attribute":"q"`, `"variation":2,"clauses":[{"_id":"y","attribute":"q"`, `e: rule 3: also requires that q is nothing
+e: rule 3: no longer requires that q is nothing`, "remove rule s; add a rule: if q is nothing then variation c"},
+		{`"rules":[`, `"rules":[{"_id":"new","variation":2,"clauses":[]},`, "e: rule 1 added: if anything then 3", ""},
+		{`"attribute":"a","op":"in","values":[1]},{"attribute":"b"`, `"attribute":"o","op":"in","values":[1]},{"attribute":"b"`, "e: rule 1: a is 1 → o is 1", ""},
+		{`"offVariation":0`, `"offVariation":1`, "e: off variation: 1 → 2", ""},
+	} {
+		to := decodeFlag(t, strings.Replace(document, test.old, test.new, 1))
+		require.False(t, from.Same(to, "e"), test.new)
+		var changes, words []string
+		for _, c := range flags.DescribeChange(from, to) {
+			changes = append(changes, c.String())
+		}
+		require.Equal(t, test.change, strings.Join(changes, "\n"))
+		patch, err := flags.Diff(from, to, "e", nil)
+		if test.want == "" {
+			require.ErrorIs(t, err, flags.ErrInexpressible)
+			continue
+		}
+		require.NoError(t, err, test.new)
+		for _, in := range patch.Instructions {
+			words = append(words, in.String())
+		}
+		require.Equal(t, test.want, strings.Join(words, "; "))
+		require.True(t, after(t, from, printed(t, patch), "e").Same(to, "e"))
+	}
+}

@@ -190,3 +190,32 @@ func moreMembers(more string) (list []moreMember) {
 	slices.SortFunc(list, func(a, b moreMember) int { return strings.Compare(a.name, b.name) })
 	return list
 }
+
+// pairs returns for each entry of a new list its place in an old one, or -1.
+// What has an identifier is paired by it, and what has none in its order.
+func pairs(old, now int, oldID, nowID func(int) string) []int {
+	places := make(map[string]int, old)
+	var without []int // identifiers
+	for i := range old {
+		if id := oldID(i); id != "" {
+			places[id] = i
+		} else {
+			without = append(without, i)
+		}
+	}
+	result := make([]int, now)
+	for i := range result {
+		result[i] = -1
+		id := nowID(i)
+		if place, there := places[id]; there {
+			result[i] = place
+		} else if id == "" && len(without) > 0 {
+			result[i], without = without[0], without[1:]
+		}
+	}
+	return result
+}
+
+func pairClauses(old, now []clauseBody) []int {
+	return pairs(len(old), len(now), func(i int) string { return old[i].id }, func(i int) string { return now[i].id })
+}

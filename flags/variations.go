@@ -147,6 +147,18 @@ func (b *flagBody) valueOf(v Value) int {
 	return slices.IndexFunc(b.variations, func(o variationBody) bool { return o.Value == v || o.Value.sense() == sense })
 }
 
+// counterpart returns the index of the variation that is another flag's by its
+// id, or by its value if both have none, or -1.
+func (b *flagBody) counterpart(v *variationBody) int {
+	if v.ID != "" {
+		return b.variation(v.ID)
+	}
+	if i := b.valueOf(v.Value); i >= 0 && b.variations[i].ID == "" {
+		return i
+	}
+	return -1
+}
+
 // newValue fails if a value cannot be that of a variation, which is the one of
 // the given index or a new one.
 func (w *work) newValue(v Value, index int) error {
