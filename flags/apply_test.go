@@ -515,3 +515,34 @@ func TestNumbersInClausesAreOneInEverySpelling(t *testing.T) {
 		require.True(t, after(t, with(test.is), diff, "e").Same(result, "e"))
 	}
 }
+
+func TestTheSameWeightsKeepTheirOrder(t *testing.T) {
+	with := func(weights string) flags.Flag {
+		return decodeFlag(t, `{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1},{"_id":"b","value":2}],`+
+			`"environments":{"e":{"on":true,"fallthrough":{"rollout":{"variations":[`+weights+`],"contextKind":"user"}}}}}`)
+	}
+	serve := func(a, b int) []flags.Instruction {
+		return []flags.Instruction{flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{
+			Weights: []flags.Weight{{VariationID: "a", Weight: a}, {VariationID: "b", Weight: b}},
+		}))}
+	}
+	how := flags.Application{Environment: "e", Now: changedAt}
+	f := with(`{"variation":1,"weight":60000},{"variation":0,"weight":40000}`)
+	result, err := flags.Apply(f, serve(40_000, 60_000), how)
+	require.NoError(t, err)
+	require.Equal(t, f, result)
+	result, err = flags.Apply(f, serve(50_000, 50_000), how)
+	require.NoError(t, err)
+	require.True(t, result.Same(with(`{"variation":0,"weight":50000},{"variation":1,"weight":50000}`), "e"))
+
+	for _, test := range [][2]string{
+		{`{"variation":1,"weight":60000},{"variation":0,"weight":40000}`, `{"variation":0,"weight":40000},{"variation":1,"weight":60000}`},
+		{`{"variation":1,"weight":100000},{"variation":0,"weight":0}`, `{"variation":0,"weight":0},{"variation":1,"weight":100000}`},
+		{`{"variation":1,"weight":0},{"variation":0,"weight":100000}`, `{"variation":0,"weight":100000},{"variation":1,"weight":0}`},
+	} {
+		from, to := with(test[0]), with(test[1])
+		patch, err := flags.Diff(from, to, "e", nil)
+		require.NoError(t, err)
+		require.True(t, after(t, from, patch, "e").Same(to, "e"))
+	}
+}

@@ -444,8 +444,12 @@ func (d *differ) between(is, want *rolloutBody) Serve {
 			}
 		}
 	}
-	if len(kept.Weights) > 0 {
-		kept.Weights[0].Weight = FullWeight
+	if n := len(kept.Weights); n > 0 {
+		first := 0
+		if i := is.weight(d.w.flag.variation(kept.Weights[0].VariationID)); n > 1 && i >= 0 && is.weights[i].Weight == FullWeight {
+			first = 1 // the same weights would keep their order
+		}
+		kept.Weights[first].Weight = FullWeight
 	}
 	return ServeRollout(kept)
 }

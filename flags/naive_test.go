@@ -597,7 +597,11 @@ func (n *naive) serve(in, old object) object {
 		w["variation"], w["weight"] = json.Number(fmt.Sprint(i)), named[i]
 		weights = append(weights, w)
 	}
-	rollout["variations"] = weights
+	inOrder := slices.Clone(before)
+	slices.SortStableFunc(inOrder, func(a, b any) int { return number(a.(object)["variation"]) - number(b.(object)["variation"]) })
+	if rollout["variations"] = weights; reflect.DeepEqual(inOrder, weights) {
+		rollout["variations"] = before
+	}
 	setText(rollout, "bucketBy", textIn(in, "rolloutBucketBy"))
 	rollout["contextKind"] = n.contextKind(object{"contextKind": textIn(in, "rolloutContextKind")})
 	rule["rollout"] = rollout

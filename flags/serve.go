@@ -351,7 +351,8 @@ var updateFallthroughVariationOrRollout = kind{
 // A rollout lists the variations that have weights, 0 too, in the order in which
 // the flag has them, so that a context keeps its variation when that one's
 // weight grows at the end; a variation that is left out is served to nobody. In
-// place of another rollout, the seed and what else weights do not say stays.
+// place of another rollout, the seed and what else weights do not say stays; the
+// same weights keep the order that they have.
 func UpdateFallthroughVariationOrRollout(serve Serve) Instruction {
 	return build(&updateFallthroughVariationOrRollout, serve)
 }
@@ -427,6 +428,13 @@ func (w *work) served(s Serve, before *servedBody) (servedBody, error) {
 		}
 	}
 	w.at.pop()
+	if old != nil {
+		there := slices.Clone(old.weights)
+		slices.SortStableFunc(there, order)
+		if equalPointed(there, b.weights, (*weightBody).same) {
+			b.weights = old.weights // in the order that they have
+		}
+	}
 	w.growth += 64 * len(b.weights)
 	return servedBody{rollout: b}, nil
 }

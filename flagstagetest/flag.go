@@ -220,6 +220,9 @@ func (w *flagWriter) serve(o jsonObject) jsonObject {
 		left -= weight
 		weights = append(weights, w.with(jsonObject{"variation": i, "weight": weight}))
 	}
+	if w.count("another order", 0, 5) == 5 {
+		slices.Reverse(weights)
+	}
 	rollout := jsonObject{"variations": weights, "contextKind": rapid.SampledFrom(targetKinds).Draw(w.t, "kind")}
 	if w.some("seed") {
 		rollout["seed"] = 61
