@@ -487,7 +487,7 @@ func (w *work) newID(ref string) (id string, err error) {
 	case id == "" || isRef(id):
 		return "", w.fail(CodeMalformed, "the identifier made for it, %s, is none", strictjson.Quote(id))
 	case w.taken(id):
-		return "", w.fail(CodeDuplicate, "the identifier made for it, %s, is taken; use another source of identifiers", strictjson.Quote(id))
+		return "", w.fail(CodeDuplicate, "the identifier made for it, %s, is taken: it is there already, or the identifiers need another source", strictjson.Quote(id))
 	}
 	w.fresh = append(w.fresh, id)
 	if w.ids != nil {

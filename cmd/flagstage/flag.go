@@ -249,6 +249,11 @@ func (p *program) applyPatch(arguments []string, environment string, others file
 		return err
 	}
 	how.Others = flags.NewFlagSet(list[1:]...)
+	if environment != "" {
+		if _, err := inEnvironment(list[0], environment); err != nil {
+			return err
+		}
+	}
 	document, err := p.read(arguments[1])
 	if err != nil {
 		return err

@@ -95,6 +95,9 @@ func TestFlagDiffOfWhatIsAddedLeadsThere(t *testing.T) {
 		there := run(diff.stdout, "flag", "apply", checkout, "-", "--seed", "7")
 		require.Equal(t, exitDone, there.status, there.stderr)
 		require.Equal(t, result{}, run(there.stdout, "flag", "diff", to, "-"))
+		twice := run(diff.stdout, "flag", "apply", to, "-")
+		require.Equal(t, exitFailed, twice.status)
+		require.Contains(t, twice.stderr, "is taken: it is there already, or the identifiers need another source [duplicate]")
 
 		published := run("", "flag", "diff", checkout, to, "--format", "json", "--no-ids")
 		if needed {
@@ -195,6 +198,7 @@ func TestFlagDiffOfSeveralEnvironments(t *testing.T) {
 }
 
 func TestWrongUsageOfFlags(t *testing.T) {
+	noEnvironment := written(t, "patch.json", `[{"kind":"addTags","values":["x"]}]`)
 	for _, arguments := range [][]string{
 		{"flag", "aply"}, {"flag", "validate"}, {"flag", "validate", "-", "-"}, {"flag", "show"}, {"flag", "show", checkout, checkout},
 		{"flag", "show", checkout, "--environment", "none"}, {"flag", "show", checkout, "--format", "xml"},
@@ -202,6 +206,7 @@ func TestWrongUsageOfFlags(t *testing.T) {
 		{"flag", "apply", checkout, quarter, "--now", "tomorrow"}, {"flag", "apply", checkout, quarter, "--now", "1969-12-31T00:00:00Z"},
 		{"flag", "apply", checkout, quarter, "--seed", "-1"}, {"flag", "apply", checkout, quarter, "--environment", "test"},
 		{"flag", "diff", checkout}, {"flag", "diff", checkout, checkout, "--environment", "none"}, {"flag", "diff", checkout, checkout, "--format", "xml"},
+		{"flag", "apply", checkout, noEnvironment, "--environment", "none"},
 	} {
 		r := run("", arguments...)
 		require.Equal(t, exitUsage, r.status, arguments)
