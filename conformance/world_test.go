@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/launchdarkly/go-sdk-common/v3/ldcontext"
@@ -137,7 +138,7 @@ var (
 	kinds       = []string{"user", "device", "org"}
 
 	words   = []any{"se", "no", "Norway", "", "a.c", "abc", "Beta", "x/y", "~", "æøå", "<&>", "é", "user", "device"}
-	numbers = []any{0, 1, -1, 3, 3.5, 1e3, 1000, 99999, 1e21, 9007199254740993, 0.1, -0.0}
+	numbers = []any{0, 1, -1, 3, 3.5, 1e3, 1000, 99999, 1e21, 9007199254740993, 0.1, json.RawMessage("-0.0")}
 	truths  = []any{true, false}
 	dates   = []any{
 		"2026-03-02T09:00:00Z", "2026-03-02T10:00:00+01:00", "2026-03-02t09:00:00.5z", "2026-03-02T9:00:00Z", "2026-02-31T00:00:60Z",
@@ -146,7 +147,7 @@ var (
 		"2026-03-02T09:00:00-0é", "2026-13-02T09:00:00Z", "2026-03-02T09:60:00Z", 1772442000000, 1772442000000.75, 1772442000001, 0, -1, 1e18, 1e300,
 	}
 	versions = []any{
-		"1", "1.0", "1.0.0", "1.0.0+build", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-2", "1.0.0-10", "2", "2.1.3", "10.0",
+		"1", "1.0", "1.0.0", "1.0.0+build", "1+other", "1.0.0", "1", "2.0+x", "1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-2", "1.0.0-10", "2", "2.1.3", "10.0",
 		"01.0.0", "1.0.0-01", "1.0.0-", "1.0.0+", "1.0.0.0", "1..0", "v1.0.0", "1.0.0-a_b", "1-x+y-z", "1.0.0-é", "18446744073709551617.0.0", "1.0.0-0a", "-1",
 	}
 	patterns = []any{"^n", "o$", "[a-c]+", "(?i)beta", "a.c", "(", "[", "\\d{2,3}", "x{1001}", "", "é|æ", "^\\p{L}+$", "a{2}"}
@@ -163,6 +164,20 @@ var (
 		"before", "after", "segmentMatch", "semVerEqual", "semVerLessThan", "semVerGreaterThan",
 	}
 )
+
+// bent returns a value, or sometimes a string that is spelled a little
+// differently.
+func (g *generator) bent(v any) any {
+	text, ok := v.(string)
+	if !ok || g.chance(88) {
+		return v
+	}
+	runes := []rune(text)
+	i := g.IntN(len(runes) + 1)
+	j := min(i+g.IntN(2), len(runes))
+	more := []rune(pick(g, "", "0", "1", "9", ".", "-", "+", ":", "T", "Z", "z", "a", "é", " ", "(", "~"))
+	return string(slices.Concat(runes[:i], more, runes[j:]))
+}
 
 // anything returns a scalar, or sometimes more than that.
 func (g *generator) anything(nulls bool) any {
@@ -238,7 +253,7 @@ func (g *generator) fill(part object) {
 	}{{"country", words}, {"age", numbers}, {"beta", truths}, {"version", versions}, {"since", dates}, {"x/y", words}, {"t~t", words}, {"email", words}} {
 		switch {
 		case g.chance(60):
-			part[a.name] = pick(g, a.values...)
+			part[a.name] = g.bent(pick(g, a.values...))
 		case g.chance(30):
 			part[a.name] = g.anything(true)
 		}
@@ -427,10 +442,11 @@ func (g *generator) attribute(percentBad int) string {
 	return pick(g, attributes...)
 }
 
-func (g *generator) clauses() []object {
+// clauses draws clauses; the operators given are drawn more often than others.
+func (g *generator) clauses(often ...string) []object {
 	clauses := []object{}
 	for range pick(g, 0, 1, 1, 1, 1, 1, 1, 2, 3) {
-		clauses = append(clauses, g.clause(pick(g, operators...)))
+		clauses = append(clauses, g.clause(pick(g, slices.Concat(operators, often)...)))
 	}
 	return clauses
 }
@@ -443,11 +459,7 @@ func (g *generator) clause(op string) object {
 	fitting, attribute := words, "country"
 	switch op {
 	case "segmentMatch":
-		values := []string{}
-		for _, key := range some(g, 3, append([]string{"unknown"}, segmentKeys...)...) {
-			values = append(values, key)
-		}
-		cl["values"] = values
+		cl["values"] = some(g, 3, append([]string{"unknown"}, segmentKeys...)...)
 		cl["attribute"] = pick(g, "", "segmentMatch")
 		return cl
 	case "matches":
@@ -465,7 +477,7 @@ func (g *generator) clause(op string) object {
 	values := []any{}
 	for range pick(g, 0, 1, 1, 2, 3, 4, 12) {
 		if g.chance(85) {
-			values = append(values, pick(g, fitting...))
+			values = append(values, g.bent(pick(g, fitting...)))
 		} else {
 			values = append(values, g.anything(true))
 		}
@@ -495,7 +507,7 @@ func (g *generator) segment(key string) object {
 	rules := []object{}
 	for range g.IntN(3) {
 		id := g.id()
-		rule := object{"_id": id, "id": id, "clauses": g.clauses()}
+		rule := object{"_id": id, "id": id, "clauses": g.clauses("segmentMatch", "segmentMatch", "segmentMatch", "segmentMatch")}
 		if g.chance(50) {
 			rule["weight"] = pick[any](g, 0, 30_000, 50_000, 100_000, nil)
 		}
