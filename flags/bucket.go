@@ -19,8 +19,8 @@ const (
 
 // bucket returns the place of the context in a rollout, from 0 up to 1. It
 // depends on the seed, or on key and salt if there is none, and on the context's
-// attribute, "" for its key. Places are as coarse as the SDKs', whose 32 bits are
-// part of who gets what.
+// attribute, "" for its key. Places are as coarse as the SDKs', whose single
+// precision is part of who gets what.
 func (e *evaluator) bucket(key, salt string, seed number, contextKind, attribute string) (float32, bucketOutcome) {
 	ref := reference{attributeKey, true}
 	if attribute != "" {
