@@ -195,19 +195,19 @@ func TestWhatAWriteAcceptedIsAlwaysReadable(t *testing.T) {
 			"create": func(*rapid.T) {
 				wrote(anyEngine().CreateTemplate(ctx, alice, anyInput(anyKey())))
 			},
-			"create document": func(t *rapid.T) {
+			"create document": func(*rapid.T) {
 				template, ok := printed(anyInput(anyKey()))
 				if !ok {
-					t.Skip()
+					return
 				}
 				document := strings.Replace(string(template.AppendJSON(nil)), `{`,
 					`{"key":"`+template.Key()+`","projectKey":"p","environmentKey":"e","flagKey":"f",`, 1)
 				wrote(anyEngine().CreateTemplateJSON(ctx, alice, []byte(document)))
 			},
-			"import": func(t *rapid.T) {
+			"import": func(*rapid.T) {
 				template, ok := printed(anyInput(anyKey()))
 				if !ok {
-					t.Skip()
+					return
 				}
 				wrote(anyEngine().ImportTemplate(ctx, alice, template.AppendJSON(nil), origin))
 			},
