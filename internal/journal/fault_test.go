@@ -136,7 +136,7 @@ func TestSyncThatFailsIsNeverForgotten(t *testing.T) {
 		j, err := Open(path, Options{Sync: mode, sys: sys})
 		require.NoError(t, err)
 		commit(t, j, Op{Key: "a", Value: "1"})
-		sys.on, sys.count, sys.at, sys.err = "sync", 0, 1, syscall.EIO
+		sys.failNext("sync", syscall.EIO)
 		number, err := j.Next()
 		require.NoError(t, err)
 		require.NoError(t, j.Apply([]Op{{Key: "a", Value: "2"}}))
@@ -159,7 +159,7 @@ func TestSyncThatFailsIsNeverForgotten(t *testing.T) {
 			require.ErrorIs(t, j.Ascend("", nil), ErrFailed)
 			require.ErrorIs(t, j.Compact(nil), ErrFailed)
 		}
-		require.Equal(t, 1, sys.count, "no sync is tried again")
+		require.Equal(t, 1, sys.counted(), "no sync is tried again")
 		require.ErrorIs(t, j.Close(), syscall.EIO)
 		j = open(t, path, Options{})
 		require.Contains(t, []string{"1", "2"}, content(t, j)["a"])
@@ -173,7 +173,7 @@ func TestSyncInTheBackgroundThatFailsIsToldWhenClosing(t *testing.T) {
 		j, err := Open(filepath.Join(t.TempDir(), "db"), Options{Sync: SyncInterval, sys: sys})
 		require.NoError(t, err)
 		commit(t, j, Op{Key: "a"})
-		sys.on, sys.count, sys.at, sys.err = "sync", 0, 1, syscall.EIO
+		sys.failNext("sync", syscall.EIO)
 		time.Sleep(interval)
 		synctest.Wait()
 		require.ErrorIs(t, j.Close(), syscall.EIO)
@@ -189,7 +189,7 @@ func TestNameOfTheFileIsSafeBeforeACommitIs(t *testing.T) {
 	j, err := Open(path, Options{sys: sys})
 	require.NoError(t, err)
 	commit(t, j, Op{Key: "a", Value: "1"})
-	sys.on, sys.count, sys.at, sys.err = "sync directory", 0, 1, syscall.EIO
+	sys.failNext("sync directory", syscall.EIO)
 	require.ErrorIs(t, j.Compact(nil), ErrFailed)
 	require.ErrorIs(t, j.Close(), syscall.EIO)
 

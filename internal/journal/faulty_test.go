@@ -24,6 +24,20 @@ type faultySystem struct {
 	seen  []string
 }
 
+// failNext makes the next call of a kind fail.
+func (s *faultySystem) failNext(on string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.on, s.count, s.at, s.err = on, 0, 1, err
+}
+
+// counted is how many calls were counted for the fault.
+func (s *faultySystem) counted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.count
+}
+
 // fault counts a call and returns its error.
 func (s *faultySystem) fault(call string) error {
 	s.mu.Lock()
