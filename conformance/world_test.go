@@ -403,7 +403,7 @@ func (g *generator) serves(o object, variations int) {
 	}
 	rollout := object{}
 	if g.chance(80) {
-		rollout["contextKind"] = pick(g, "user", "user", "device", "org", "nobody")
+		rollout["contextKind"] = pick(g, "user", "user", "device", "org", "nobody", "multi")
 	}
 	if g.chance(40) {
 		rollout["bucketBy"] = g.attribute(8)
@@ -454,7 +454,7 @@ func (g *generator) clauses(often ...string) []object {
 func (g *generator) clause(op string) object {
 	cl := object{"op": op, "negate": g.chance(25), "attribute": g.attribute(1)}
 	if g.chance(85) {
-		cl["contextKind"] = pick(g, "user", "user", "user", "device", "org", "")
+		cl["contextKind"] = pick(g, "user", "user", "user", "device", "org", "", "multi")
 	}
 	fitting, attribute := words, "country"
 	switch op {
@@ -515,7 +515,7 @@ func (g *generator) segment(key string) object {
 			rule["bucketBy"] = g.attribute(5)
 		}
 		if g.chance(60) {
-			rule["rolloutContextKind"] = pick(g, "user", "device", "org")
+			rule["rolloutContextKind"] = pick(g, "user", "device", "org", "multi")
 		}
 		rules = append(rules, rule)
 	}

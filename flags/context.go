@@ -210,9 +210,10 @@ func (b *contextBody) attribute(name string) datum {
 	return b.attributes[i].datum
 }
 
-// part returns the part of a kind, nil if there is none.
+// part returns the part of a kind, nil if there is none. A context of several
+// kinds is itself of none.
 func (b *contextBody) part(kind string) *contextBody {
-	if b.kind == kind {
+	if b.parts == nil && b.kind == kind {
 		return b
 	}
 	for _, p := range b.parts {

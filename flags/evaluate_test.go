@@ -114,6 +114,8 @@ func TestEvaluate(t *testing.T) {
 		"empty list":                 {on + ruleOf(negated(clauseOf("user", "none", "in", `"y"`))), ada, servesRule},
 		"no attribute, negated":      {on + ruleOf(negated(clauseOf("user", "lost", "in", `"y"`))), ada, servesDefault},
 		"another kind, negated":      {on + ruleOf(negated(clauseOf("device", "os", "in", `"y"`))), ada, servesDefault},
+		"several kinds, empty key":   {on + ruleOf(clauseOf("multi", "key", "in", `""`)), both, servesDefault},
+		"several kinds, negated":     {on + ruleOf(negated(clauseOf("multi", "key", "in", `"y"`))), both, servesDefault},
 		"path":                       {on + ruleOf(clauseOf("user", "/home/city", "in", `"Oslo"`)), ada, servesRule},
 		"path with escapes":          {on + ruleOf(clauseOf("user", "/home/~1/~0", "in", `1`)), ada, servesRule},
 		"path that is not followed":  {on + ruleOf(clauseOf("", "/home/city", "in", `"Oslo"`)), ada, servesDefault},
@@ -143,6 +145,7 @@ func TestEvaluate(t *testing.T) {
 		"segment unbounded of users": {on + segment(`"unbounded"`), `{"kind":"org","key":"o"}`, servesDefault},
 
 		"rollout of nobody":        {`"on":true,"fallthrough":{"rollout":{"contextKind":"org","variations":[{"variation":1,"weight":0},{"variation":2,"weight":100000}]}}`, ada, `2 {"kind":"FALLTHROUGH"}`},
+		"rollout of several kinds": {`"on":true,"fallthrough":{"rollout":{"contextKind":"multi","variations":[{"variation":1,"weight":1},{"variation":2,"weight":99999}]}}`, both, `1 {"kind":"FALLTHROUGH"}`},
 		"rollout by no reference":  {`"on":true,"fallthrough":{"rollout":{"contextKind":"user","bucketBy":"//","variations":[{"variation":1,"weight":100000}]}}`, ada, servesNothing},
 		"rollout that covers few":  {`"on":true,"fallthrough":{"rollout":{"variations":[{"variation":1,"weight":1},{"variation":2,"weight":0}]}}`, ada, `2 {"kind":"FALLTHROUGH"}`},
 		"experiment":               {`"on":true,"fallthrough":{"rollout":{"experimentAllocation":{"defaultVariation":0},"bucketBy":"//","contextKind":"user","variations":[{"variation":1,"weight":100000}]}}`, ada, `1 {"kind":"FALLTHROUGH","inExperiment":true}`},
