@@ -87,6 +87,9 @@ type evaluator struct {
 	isInside map[*segmentBody]bool
 }
 
+// maxDetail is how many bytes of a detail say where the defect is.
+const maxDetail = 256
+
 // manyLooks is how many flags and segments are looked at before what is found
 // out is kept.
 const manyLooks = 32
@@ -401,7 +404,10 @@ func (e *evaluator) lookInto(s *segmentBody) (in bool, defect string) {
 	for i, rule := range s.rules {
 		in, defect := e.segmentRule(s, rule)
 		if defect != "" {
-			return false, "segment " + strictjson.Quote(s.key) + ": rule " + strconv.Itoa(i+1) + ": " + defect
+			if len(defect) < maxDetail { // segments may name each other without end
+				defect = "segment " + strictjson.Quote(s.key) + ": rule " + strconv.Itoa(i+1) + ": " + defect
+			}
+			return false, defect
 		}
 		if in {
 			return true, ""

@@ -477,3 +477,23 @@ func FuzzEvaluate(f *testing.F) {
 		require.Less(t, got.Variation, flag.VariationCount())
 	})
 }
+
+// TestDetailOfALongChainIsShort puts a defect behind a thousand segments that
+// name each other.
+func TestDetailOfALongChainIsShort(t *testing.T) {
+	var segments []flags.Segment
+	const n = 1000
+	for i := range n {
+		segment, problems := flags.DecodeSegment(fmt.Appendf(nil, `{"key":"s%d","rules":[{"clauses":[{"attribute":"","op":"segmentMatch","values":["s%d"]}]}]}`, i, (i+1)%n))
+		require.Empty(t, problems)
+		segments = append(segments, segment)
+	}
+	flag, problems := flags.DecodeFlag([]byte(`{"key":"f","kind":"boolean","variations":[{"_id":"t","value":true},{"_id":"n","value":false}],
+		"environments":{"e":{"on":true,"rules":[{"_id":"r","clauses":[{"op":"segmentMatch","values":["s0"]}],"variation":0}],"fallthrough":{"variation":1},"offVariation":1}}}`))
+	require.Empty(t, problems)
+	c, problems := flags.DecodeContext([]byte(`{"kind":"user","key":"u"}`))
+	require.Empty(t, problems)
+	result := flags.Evaluate(flag, "e", c, flags.NewKnown(nil, segments))
+	require.Equal(t, flags.ErrorMalformedFlag, result.Reason.ErrorKind)
+	require.Less(t, len(result.Reason.Detail), 512)
+}
