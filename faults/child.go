@@ -35,6 +35,9 @@ const (
 	silentWaiting = time.Minute
 )
 
+// lookEvery is how often a child is looked at.
+const lookEvery = silentBusy / 8
+
 // startChild starts this program with other arguments.
 func startChild(in io.Reader, arguments ...string) (*child, error) {
 	self, err := os.Executable()
@@ -61,9 +64,9 @@ func start(in io.Reader, busy time.Duration, command []string) (*child, error) {
 
 // watch kills the child when it is silent for too long.
 func (c *child) watch() {
-	look := time.NewTicker(silentBusy / 8)
+	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	said, since, busy := c.said.Load(), time.Now(), processorTime(c.Process.Pid)
+	said, waited, busy := c.said.Load(), time.Duration(0), processorTime(c.Process.Pid)
 	for {
 		select {
 		case <-c.stop:
@@ -72,10 +75,10 @@ func (c *child) watch() {
 		}
 		now := processorTime(c.Process.Pid)
 		if n := c.said.Load(); n != said {
-			said, since, busy = n, time.Now(), now
+			said, waited, busy = n, 0, now
 			continue
 		}
-		if now-busy > c.busy || time.Since(since) > silentWaiting {
+		if waited += lookEvery; now-busy > c.busy || waited > silentWaiting {
 			c.kill.Store(true)
 			c.Process.Kill()
 			return

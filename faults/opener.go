@@ -74,10 +74,12 @@ func (c *openers) meet(first, second doer) (acknowledged []int, err error) {
 		_, err := second.do("open")
 		opened <- err
 	}()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	waits := false
 	select {
 	case err = <-opened:
-	case <-time.After(patience):
+	case <-timer.C:
 		waits = true
 	}
 	both := !waits && err == nil
