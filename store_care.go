@@ -120,7 +120,10 @@ type Salvaged struct {
 	Unproven bool
 }
 
-// Lost is a part of a file that holds no whole transaction.
+// Lost is a part of a file that holds no whole transaction: its Offset, its
+// Bytes, and as Reason why, for people. From and To are the revisions of the
+// first and the last commit that are missing with it; To is 0 if that is not
+// known.
 type Lost = journal.Lost
 
 // SalvageStore writes what is whole in the file of a damaged store into a new

@@ -25,8 +25,10 @@ var (
 	ErrFailed = journal.ErrFailed
 )
 
-// CorruptError says where the file of a store is damaged. It was left alone:
-// restore a backup, or see [SalvageStore].
+// CorruptError says where the file of a store is damaged: its Path, the Offset
+// in bytes of the first transaction that is not whole, and as Reason what is
+// wrong with it, for people. The file was left alone: restore a backup, or see
+// [SalvageStore].
 type CorruptError = journal.CorruptError
 
 // Progress is told how many of how many bytes are done, every few megabytes,
@@ -37,7 +39,8 @@ type CorruptError = journal.CorruptError
 type Progress func(done, total int64)
 
 // Tail is what stood behind the last whole transaction of a file: a write that
-// was cut short.
+// was cut short. It has the Offset at which it begins, how many Bytes it has,
+// and as Reason why it is no transaction, for people.
 type Tail = journal.Tail
 
 // Recovery says what opening a file has done to it.

@@ -92,12 +92,12 @@ func parseCommand(text []byte, at int) (c command, bad *flaw) {
 	if at, bad = parseWord(text, at, begin, "no command begins here"); bad != nil {
 		return c, bad
 	}
-	if c.key, c.keyEnd, bad = parseBulk(text, at, MaxKey); bad != nil {
+	if c.key, c.keyEnd, bad = parseBulk(text, at, maxKey); bad != nil {
 		return c, bad
 	}
 	c.end = c.keyEnd + 2
 	if !c.delete {
-		if c.value, c.valueEnd, bad = parseBulk(text, c.end, MaxValue); bad != nil {
+		if c.value, c.valueEnd, bad = parseBulk(text, c.end, maxValue); bad != nil {
 			return c, bad
 		}
 		c.end = c.valueEnd + 2

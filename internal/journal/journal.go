@@ -63,8 +63,8 @@ func (e *CorruptError) Error() string {
 
 // Limits of what is written.
 const (
-	MaxKey      = 4 << 10  // bytes of a key
-	MaxValue    = 8 << 20  // bytes of a value
+	maxKey      = 4 << 10  // bytes of a key
+	maxValue    = 8 << 20  // bytes of a value
 	maxCommands = 1 << 10  // of a transaction
 	maxGroup    = 32 << 20 // bytes of a transaction's commands
 )
@@ -244,7 +244,7 @@ func checkSize(ops []Op) error {
 	}
 	size := 0
 	for _, op := range ops {
-		if len(op.Key) > MaxKey || len(op.Value) > MaxValue {
+		if len(op.Key) > maxKey || len(op.Value) > maxValue {
 			return fmt.Errorf("%w: a key has %d bytes, its value %d", ErrTooLarge, len(op.Key), len(op.Value))
 		}
 		size += op.Size()

@@ -190,9 +190,9 @@ func TestTooLargeTransactionsWriteNothing(t *testing.T) {
 	for i := range many {
 		many[i].Key = fmt.Sprint(i)
 	}
-	large := strings.Repeat("x", MaxValue)
+	large := strings.Repeat("x", maxValue)
 	for name, ops := range map[string][]Op{
-		"a long key":      {{Key: strings.Repeat("k", MaxKey+1)}},
+		"a long key":      {{Key: strings.Repeat("k", maxKey+1)}},
 		"a long value":    {{Key: "k", Value: large + "x"}},
 		"many operations": many,
 		"many bytes":      {{Key: "1", Value: large}, {Key: "2", Value: large}, {Key: "3", Value: large}, {Key: "4", Value: large}},
@@ -200,7 +200,7 @@ func TestTooLargeTransactionsWriteNothing(t *testing.T) {
 		require.ErrorIs(t, j.Apply(ops), ErrTooLarge, name)
 		require.Empty(t, content(t, j), name)
 	}
-	commit(t, j, Op{Key: strings.Repeat("k", MaxKey), Value: large})
+	commit(t, j, Op{Key: strings.Repeat("k", maxKey), Value: large})
 	commit(t, j, many[:maxCommands-2]...)
 }
 
