@@ -10,15 +10,18 @@ import (
 // are the wire's.
 type Status string
 
-// The statuses. Workflows are active, completed or failed; stages and
-// conditions may also be pending, and conditions cancelled. All but pending
-// and active are final.
+// The statuses. Workflows are active, paused, completed, failed or cancelled;
+// stages and conditions are never paused, but may be pending or skipped. All
+// but pending, active and paused are final, except that a failed stage can be
+// retried.
 const (
 	StatusPending   Status = "pending"   // not begun
 	StatusActive    Status = "active"    // begun, and not met
+	StatusPaused    Status = "paused"    // held by somebody
 	StatusCompleted Status = "completed" // met, applied
 	StatusFailed    Status = "failed"    // cannot be met
-	StatusCancelled Status = "cancelled" // was active when its stage failed
+	StatusSkipped   Status = "skipped"   // left out by somebody
+	StatusCancelled Status = "cancelled" // ended by somebody, or along with a stage that failed
 )
 
 // EventKind names what happened.
@@ -38,18 +41,30 @@ const (
 	EventStageFailed        EventKind = "stageFailed"
 	EventWorkflowCompleted  EventKind = "workflowCompleted"
 	EventWorkflowFailed     EventKind = "workflowFailed"
+
+	EventActionFailed         EventKind = "actionFailed"         // tried again at Event.Until, if that is set
+	EventActionRescheduled    EventKind = "actionRescheduled"    // tried again at Event.Until, after a pause
+	EventConditionRescheduled EventKind = "conditionRescheduled" // due, or expires, at Event.Until, after a pause
+	EventStageSkipped         EventKind = "stageSkipped"
+	EventStageRetried         EventKind = "stageRetried"
+	EventWorkflowPaused       EventKind = "workflowPaused"
+	EventWorkflowResumed      EventKind = "workflowResumed"
+	EventWorkflowCancelled    EventKind = "workflowCancelled"
 )
 
 // Reason says why something happened, where its kind does not.
 type Reason string
 
-// The reasons that the state machine gives.
+// The reasons that the state machine and the engine give.
 const (
 	ReasonDue        Reason = "due"          // the schedule's time came
 	ReasonApproved   Reason = "approved"     // enough people approved
 	ReasonDeclined   Reason = "declined"     // somebody declined
 	ReasonExpired    Reason = "expired"      // nobody answered in time
 	ReasonOutOfRange Reason = "out_of_range" // a wait would end after the year 9999
+	ReasonConflict   Reason = "conflict"     // somebody else has changed what the action would change
+	ReasonRejected   Reason = "rejected"     // the action can never be applied
+	ReasonTransient  Reason = "transient"    // the action could not be applied now
 )
 
 // NoIndex stands for the index of a stage or condition in an event that
@@ -70,7 +85,9 @@ type Event struct {
 	Reason    Reason    // "" where the kind says it all
 	Actor     Actor     // who did it; zero: nobody, the time had come
 	Review    ReviewKind
-	Comment   string // of the review
+	// Comment is that of the review, the reason that the actor gives, or the
+	// text of what failed.
+	Comment string
 }
 
 // Pointer returns the JSON Pointer of the stage or condition that the event

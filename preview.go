@@ -23,7 +23,8 @@ type Future struct {
 // workflow as it then stands: ended, at the horizon, or waiting for people who
 // never answer. They are those that [StartWorkflow], [Workflow.Advance] at
 // each wake and [Workflow.Review] would give. Nothing waits, and nothing is
-// stored. Errors are those of StartWorkflow.
+// stored. Actions count as applied when their stage is due, whatever start.Deliver
+// says. Errors are those of StartWorkflow.
 //
 // Reviews are by members reviewer-1, reviewer-2 and so on, of whom those who
 // start or maintain the workflow are left out.
@@ -32,6 +33,7 @@ func (p Plan) Preview(start Start, future Future) (Workflow, []Event, error) {
 	if err != nil {
 		return Workflow{}, nil, err
 	}
+	t.w.start.Deliver = false
 	v := preview{transition: t, future: &future}
 	v.events = make([]Event, 0, usualEvents*(p.Len()+1))
 	v.begin()
@@ -97,7 +99,7 @@ func (v *preview) step() bool {
 	default:
 		return false
 	}
-	v.run()
+	v.run(v.now)
 	return true
 }
 

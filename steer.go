@@ -1,0 +1,182 @@
+package flagstage
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Order is what somebody tells a workflow to do, and why.
+type Order struct {
+	Actor Actor
+	// Reason is for people; at most 64 KiB. Skip, Retry and Cancel need one.
+	Reason string
+}
+
+func (o *Order) check(verb string, needsReason bool) error {
+	if err := o.Actor.Validate(); err != nil {
+		return err
+	}
+	if needsReason && strings.TrimSpace(o.Reason) == "" {
+		return fmt.Errorf("%w: to %s a reason is needed", ErrInvalidRequest, verb)
+	}
+	return checkComment(o.Reason)
+}
+
+// Pause holds the workflow at now, before anything is done that is not done
+// yet. Until it is resumed nothing is armed or applied; reviews are taken.
+//
+// Errors: a [*StateError] unless the workflow is active; [ErrUnauthorized] for
+// an empty actor.
+func (w Workflow) Pause(order Order, now time.Time) (Workflow, []Event, error) {
+	if err := order.check("pause", false); err != nil {
+		return w, nil, err
+	}
+	if w.status != StatusActive {
+		return w, nil, w.misfit("the workflow is %s; only an active one can be paused", w.status)
+	}
+	t := w.at(now)
+	t.emitWhole(EventWorkflowPaused, t.now, "", order.Actor, order.Reason)
+	return t.w, t.events, nil
+}
+
+// Resume lets a paused workflow go on at now. Waits, expiries and repetitions
+// move on by the time that it was paused; dates stay. What was met meanwhile
+// counts as met now, so that no later wait is cut short.
+//
+// Errors: a [*StateError] unless the workflow is paused; [ErrUnauthorized] for
+// an empty actor.
+func (w Workflow) Resume(order Order, now time.Time) (Workflow, []Event, error) {
+	if err := order.check("resume", false); err != nil {
+		return w, nil, err
+	}
+	if w.status != StatusPaused {
+		return w, nil, w.misfit("the workflow is %s; only a paused one can be resumed", w.status)
+	}
+	t := w.at(now)
+	t.emitWhole(EventWorkflowResumed, t.now, "", order.Actor, order.Reason)
+	if t.reschedule(t.now.Sub(w.pausedAt)) {
+		if t.w.gates == nil {
+			t.armStage(t.now)
+		} else {
+			t.proceed()
+		}
+	}
+	t.run(t.now)
+	return t.w, t.events, nil
+}
+
+// reschedule moves on by a while what would happen by itself, but for dates. It
+// returns false if that ends the workflow, since it would be beyond all years.
+func (t *transition) reschedule(by time.Duration) bool {
+	if by == 0 {
+		return true
+	}
+	for i := range t.w.gates {
+		g := &t.w.gates[i]
+		if g.status != StatusActive || g.until.IsZero() {
+			continue
+		}
+		until := g.until.Add(by)
+		switch c := t.w.condition(i).(type) {
+		case Schedule:
+			if _, date := c.When.(Absolute); date {
+				continue
+			}
+			if !isInstant(until) {
+				t.fail(i, t.now, ReasonOutOfRange, Actor{})
+				return false
+			}
+		case Approval:
+			if !isInstant(until) {
+				until = time.Time{}
+			}
+		}
+		t.emit(Event{Kind: EventConditionRescheduled, Stage: t.w.stage, Condition: i, Due: t.now, Until: until})
+	}
+	if at := t.w.retryAt; !at.IsZero() {
+		if at = at.Add(by); !isInstant(at) {
+			at = lastInstant
+		}
+		t.emit(Event{Kind: EventActionRescheduled, Stage: t.w.stage, Condition: NoIndex, Due: t.now, Until: at})
+	}
+	return true
+}
+
+// Skip leaves out a stage at now, after doing what is due by then: its action
+// is not applied, and the next stage is armed. A stage with an approval that is
+// not given can be skipped only if bypassApproval says so; who may say so is
+// for the caller to decide.
+//
+// Errors: a [*StateError] unless the stage has begun and is not over;
+// [ErrForbidden] for the approval; [ErrInvalidRequest] without a reason;
+// [ErrUnauthorized] for an empty actor.
+func (w Workflow) Skip(stage int, order Order, bypassApproval bool, now time.Time) (Workflow, []Event, error) {
+	if err := order.check("skip a stage", true); err != nil {
+		return w, nil, err
+	}
+	t := w.at(now)
+	t.run(t.now)
+	if !t.w.runs() {
+		return w, nil, t.w.misfit("the workflow is %s; only one that is active or paused has a stage to skip", t.w.status)
+	}
+	if stage != t.w.stage || t.w.gates == nil {
+		return w, nil, t.w.misfit("stage %s is %s; only the active one can be skipped", stageName(stage), orElse(string(t.w.StageStatus(stage)), "none"))
+	}
+	for i := range t.w.gates {
+		if t.w.gates[i].status != StatusCompleted && t.w.condition(i).Kind() == KindApproval && !bypassApproval {
+			return w, nil, fmt.Errorf("%w: the approval at %s is not given; a stage cannot be skipped without it", ErrForbidden, place(stage, i))
+		}
+	}
+	t.emitStage(EventStageSkipped, t.now, "", order.Actor, order.Reason)
+	if t.w.status == StatusActive || t.w.stage == t.w.plan.Len() {
+		t.armStage(t.now)
+	}
+	t.run(t.now)
+	return t.w, t.events, nil
+}
+
+func stageName(stage int) string {
+	if stage < 0 {
+		return "/stages"
+	}
+	return place(stage, NoIndex)
+}
+
+// Retry begins the failed stage of a failed workflow again at now: its
+// conditions that are not met are armed anew, so that a declined or expired
+// approval starts with no reviews, and its action is applied once they are met.
+//
+// Errors: a [*StateError] unless the workflow has failed; [ErrInvalidRequest]
+// without a reason; [ErrUnauthorized] for an empty actor.
+func (w Workflow) Retry(order Order, now time.Time) (Workflow, []Event, error) {
+	if err := order.check("retry a stage", true); err != nil {
+		return w, nil, err
+	}
+	if w.status != StatusFailed {
+		return w, nil, w.misfit("the workflow is %s; only a failed one can be retried", w.status)
+	}
+	t := w.at(now)
+	t.emitStage(EventStageRetried, t.now, "", order.Actor, order.Reason)
+	t.armConditions(t.now)
+	t.proceed()
+	t.run(t.now)
+	return t.w, t.events, nil
+}
+
+// Cancel ends the workflow at now, before anything is done that is not done
+// yet. What it has done stays.
+//
+// Errors: a [*StateError] unless the workflow is active or paused;
+// [ErrInvalidRequest] without a reason; [ErrUnauthorized] for an empty actor.
+func (w Workflow) Cancel(order Order, now time.Time) (Workflow, []Event, error) {
+	if err := order.check("cancel a workflow", true); err != nil {
+		return w, nil, err
+	}
+	if !w.runs() {
+		return w, nil, w.misfit("the workflow is %s already", w.status)
+	}
+	t := w.at(now)
+	t.emitWhole(EventWorkflowCancelled, t.now, "", order.Actor, order.Reason)
+	return t.w, t.events, nil
+}

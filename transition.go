@@ -1,0 +1,209 @@
+package flagstage
+
+import (
+	"slices"
+	"time"
+)
+
+// transition is one call: it decides events and applies each at once.
+type transition struct {
+	w      Workflow
+	now    time.Time
+	events []Event
+	owned  bool // w.gates belong to this call
+}
+
+// usualEvents is how many events the end of one stage and the begin of the
+// next take.
+const usualEvents = 6
+
+func (w Workflow) at(now time.Time) transition {
+	if now.After(lastInstant) {
+		now = lastInstant
+	}
+	if now = Instant(now); now.Before(w.last) {
+		now = w.last
+	}
+	return transition{w: w, now: now}
+}
+
+func (t *transition) emit(e Event) {
+	if !t.owned && e.Kind != EventStageArmed {
+		t.w.gates = slices.Clone(t.w.gates)
+	}
+	t.owned = true
+	e.Number, e.At = t.w.number+1, t.now
+	t.w.apply(&e)
+	if t.events == nil {
+		t.events = make([]Event, 0, usualEvents)
+	}
+	t.events = append(t.events, e)
+}
+
+// emitStage emits an event of the current stage.
+func (t *transition) emitStage(kind EventKind, due time.Time, reason Reason, actor Actor, comment string) {
+	t.emit(Event{Kind: kind, Stage: t.w.stage, Condition: NoIndex, Due: due, Reason: reason, Actor: actor, Comment: comment})
+}
+
+// emitWhole emits an event of the workflow.
+func (t *transition) emitWhole(kind EventKind, due time.Time, reason Reason, actor Actor, comment string) {
+	t.emit(Event{Kind: kind, Stage: NoIndex, Condition: NoIndex, Due: due, Reason: reason, Actor: actor, Comment: comment})
+}
+
+// base is where the next wait is counted from, after something that was due at
+// due has happened now.
+func (t *transition) base(due time.Time) time.Time {
+	if t.now.Sub(due) <= t.w.start.Lateness {
+		return due
+	}
+	return t.now
+}
+
+// begin starts the workflow.
+func (t *transition) begin() {
+	t.emitWhole(EventWorkflowStarted, t.now, "", t.w.start.Actor, "")
+	t.armStage(t.now)
+	t.run(t.now)
+}
+
+// run does all that is due by an instant, in the order in which it is due.
+func (t *transition) run(until time.Time) {
+	for t.w.status == StatusActive {
+		i, ok := t.w.next()
+		if !ok || t.w.gates[i].until.After(until) {
+			return
+		}
+		due := t.w.gates[i].until
+		if t.w.condition(i).Kind() == KindApproval {
+			t.fail(i, due, ReasonExpired, Actor{})
+			return
+		}
+		t.complete(i, due, ReasonDue, Actor{})
+	}
+}
+
+// armStage begins the current stage and all after it that nothing holds back,
+// or completes the workflow if there is none left.
+func (t *transition) armStage(base time.Time) {
+	for t.w.stage < t.w.plan.Len() {
+		t.emitStage(EventStageArmed, base, "", Actor{}, "")
+		if len(t.w.gates) > 0 {
+			t.armConditions(base)
+			return
+		}
+		if t.w.start.Deliver && t.w.acts() {
+			return
+		}
+		t.act(base)
+		base = t.base(base)
+	}
+	t.emitWhole(EventWorkflowCompleted, base, "", Actor{}, "")
+}
+
+// armConditions begins the conditions of the current stage that are pending:
+// the first of them if they are in sequence, and else all.
+func (t *transition) armConditions(base time.Time) {
+	sequence := t.w.current().ExecuteConditionsInSequence
+	for i := range t.w.gates {
+		if t.w.gates[i].status == StatusPending && (!t.arm(i, base) || sequence) {
+			return
+		}
+	}
+}
+
+// arm begins a condition of the current stage. It returns false if the
+// condition, and with it the stage, failed.
+func (t *transition) arm(i int, base time.Time) bool {
+	e := Event{Kind: EventConditionArmed, Stage: t.w.stage, Condition: i, Due: base}
+	switch c := t.w.condition(i).(type) {
+	case Schedule:
+		until, err := dueOf(c, base, t.w.start.Zone)
+		if err != nil {
+			t.fail(i, base, ReasonOutOfRange, Actor{})
+			return false
+		}
+		e.Until = until
+	case Approval:
+		e.Kind = EventApprovalRequested
+		if after := t.w.start.Approvals.ExpiresAfter; after > 0 {
+			if until := Instant(base.Add(after)); isInstant(until) {
+				e.Until = until // beyond all years it is as good as never
+			}
+		}
+	}
+	t.emit(e)
+	return true
+}
+
+// dueOf returns when a schedule that is armed at base is due.
+func dueOf(s Schedule, base time.Time, zone *time.Location) (time.Time, error) {
+	switch when := s.When.(type) {
+	case Absolute:
+		if when.Date.Before(base) {
+			return base, nil
+		}
+		return when.Date, nil
+	case Relative:
+		return when.Wait.After(base, zone)
+	case Immediate:
+	}
+	return base, nil
+}
+
+// complete completes a condition and what follows from it.
+func (t *transition) complete(i int, due time.Time, reason Reason, actor Actor) {
+	t.emit(Event{Kind: EventConditionCompleted, Stage: t.w.stage, Condition: i, Due: due, Reason: reason, Actor: actor})
+	t.proceed()
+}
+
+// proceed does what is next in a stage that has begun: it arms the next
+// condition of a sequence, or applies the action once all are met. While the
+// workflow is paused that is nothing, and with Start.Deliver the action waits
+// for its result.
+func (t *transition) proceed() {
+	switch {
+	case t.w.status != StatusActive:
+	case !t.w.met():
+		if t.w.current().ExecuteConditionsInSequence && !t.w.has(StatusActive) {
+			t.armConditions(t.base(t.w.ready))
+		}
+	case !t.w.start.Deliver || !t.w.acts():
+		t.act(t.w.ready)
+		t.armStage(t.base(t.w.ready))
+	}
+}
+
+// act applies the action of the current stage, if it has one, which completes
+// it.
+func (t *transition) act(due time.Time) {
+	if t.w.acts() {
+		t.emitStage(EventActionApplied, due, "", Actor{}, "")
+	}
+	t.emitStage(EventStageCompleted, due, "", Actor{}, "")
+}
+
+// fail fails a condition, its stage and the workflow.
+func (t *transition) fail(i int, due time.Time, reason Reason, actor Actor) {
+	t.emit(Event{Kind: EventConditionFailed, Stage: t.w.stage, Condition: i, Due: due, Reason: reason, Actor: actor})
+	t.failStage(due, reason, actor)
+}
+
+// failStage fails the current stage and the workflow.
+func (t *transition) failStage(due time.Time, reason Reason, actor Actor) {
+	t.emitStage(EventStageFailed, due, reason, actor, "")
+	t.emitWhole(EventWorkflowFailed, due, reason, actor, "")
+}
+
+// review takes a review of an open approval.
+func (t *transition) review(r Review) {
+	t.emit(Event{
+		Kind: EventReviewed, Stage: r.Stage, Condition: r.Condition, Due: t.now,
+		Actor: r.Actor, Review: r.Kind, Comment: r.Comment,
+	})
+	switch t.w.verdict(&t.w.gates[r.Condition]) {
+	case ReviewDecline:
+		t.fail(r.Condition, t.now, ReasonDeclined, r.Actor)
+	case ReviewApprove:
+		t.complete(r.Condition, t.now, ReasonApproved, r.Actor)
+	}
+}
