@@ -2,6 +2,7 @@ package flagstage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,43 +24,64 @@ type Effect struct {
 // Pending returns what is to be applied at Effect.At or later, and false if
 // that is nothing. A paused workflow has nothing to apply.
 func (w Workflow) Pending() (Effect, bool) {
-	if w.status != StatusActive || !w.waits() {
+	if w.status != StatusActive || !w.awaits() {
 		return Effect{}, false
 	}
-	e := Effect{Stage: w.stage, Round: w.round + 1, Try: w.tries + 1, Due: w.ready, At: w.ready, Action: w.plan.content.stages[w.stage].Action}
-	if !w.retryAt.IsZero() {
-		e.At = w.retryAt
-	}
-	return e, true
+	return Effect{
+		Stage: w.stage, Round: w.round + 1, Try: w.tries + 1, Due: w.ready, At: w.dueToApply(),
+		Action: Action{Instructions: slices.Clone(w.current().Action.Instructions)},
+	}, true
 }
 
-// waits reports whether the current stage waits for the result of its action.
-func (w *Workflow) waits() bool {
-	return w.start != nil && w.start.Deliver && w.runs() && w.gates != nil && w.met() && w.acts()
+// dueToApply returns when the pending action is to be applied.
+func (w *Workflow) dueToApply() time.Time {
+	if w.retryAt.IsZero() {
+		return w.ready
+	}
+	return w.retryAt
+}
+
+// awaits reports whether the current stage waits for the result of its action.
+// While the workflow is paused, and once it is cancelled, that is one result
+// of an action that was pending before.
+func (w *Workflow) awaits() bool {
+	switch w.status {
+	case StatusActive:
+		return w.start.Deliver && w.met() && w.acts() && !w.applied
+	case StatusPaused, StatusCancelled:
+		return w.underWay && !w.applied
+	}
+	return false
 }
 
 // Applied says at now that the pending action was applied. It completes the
 // stage, arms the next one, and does all that is then due. A workflow that was
 // paused or cancelled while its action was under way takes the result too: a
 // paused one arms nothing, and a cancelled one notes only that the action took
-// effect after all.
+// effect after all, which completes the stage.
+//
+// It is for the caller to see that the result is that of the effect which is
+// pending, by its stage and round: one that comes after its stage was skipped
+// must not be taken for that of the next.
 //
 // The error is a [*StateError] if no action waits for a result.
 func (w Workflow) Applied(now time.Time) (Workflow, []Event, error) {
-	t := w.at(now)
-	switch {
-	case w.waits():
-		t.act(w.ready)
-		if t.w.status == StatusActive || t.w.stage == t.w.plan.Len() {
-			t.armStage(t.base(w.ready))
-		}
-		t.run(t.now)
-	case w.status == StatusCancelled && w.start.Deliver && !w.outlived && w.met() && w.acts():
-		t.emitStage(EventActionApplied, w.ready, "", Actor{}, "")
-	default:
-		return w, nil, w.misfit("no action waits for a result; the workflow is %s", w.status)
+	if !w.awaits() {
+		return w, nil, w.noResult()
 	}
+	t := w.at(now)
+	if w.status == StatusCancelled {
+		t.emitStage(EventActionApplied, w.ready, "", Actor{}, "")
+		return t.w, t.events, nil
+	}
+	t.act(w.ready)
+	t.goOn(t.base(w.ready))
 	return t.w, t.events, nil
+}
+
+// noResult returns the error of a result that nobody waits for.
+func (w *Workflow) noResult() error {
+	return w.misfit("no action waits for a result; the workflow is %s", w.status)
 }
 
 // Failure is why an action was not applied.
@@ -77,20 +99,24 @@ const maxFailureMessage = 1000
 // workflow takes that without a word.
 //
 // The error is a [*StateError] if no action waits for a result, and wraps
-// [ErrInvalidRequest] if RetryAt is not after now, or beyond the year 9999.
+// [ErrInvalidRequest] if RetryAt is not after now, or beyond the year 9999, or
+// the Reason is no text.
 func (w Workflow) ActionFailed(failure Failure, now time.Time) (Workflow, []Event, error) {
-	t := w.at(now)
-	switch {
-	case w.status == StatusCancelled && w.start.Deliver && w.met():
-		return w, nil, nil
-	case !w.waits():
-		return w, nil, w.misfit("no action waits for a result; the workflow is %s", w.status)
+	if !w.awaits() {
+		return w, nil, w.noResult()
 	}
+	if err := checkText("reason of the failure", string(failure.Reason)); err != nil {
+		return w, nil, err
+	}
+	t := w.at(now)
 	until := failure.RetryAt
 	if !until.IsZero() {
 		if until = Instant(until); !until.After(t.now) || !isInstant(until) {
 			return w, nil, fmt.Errorf("%w: RetryAt must be after the failure, and in the years up to 9999", ErrInvalidRequest)
 		}
+	}
+	if w.status == StatusCancelled {
+		return w, nil, nil
 	}
 	t.emit(Event{
 		Kind: EventActionFailed, Stage: w.stage, Condition: NoIndex, Due: t.now, Until: until,

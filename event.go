@@ -16,10 +16,10 @@ type Status string
 // retried.
 const (
 	StatusPending   Status = "pending"   // not begun
-	StatusActive    Status = "active"    // begun, and not met
+	StatusActive    Status = "active"    // begun, and not over
 	StatusPaused    Status = "paused"    // held by somebody
 	StatusCompleted Status = "completed" // met, applied
-	StatusFailed    Status = "failed"    // cannot be met
+	StatusFailed    Status = "failed"    // cannot be met or applied
 	StatusSkipped   Status = "skipped"   // left out by somebody
 	StatusCancelled Status = "cancelled" // ended by somebody, or along with a stage that failed
 )
@@ -65,6 +65,7 @@ const (
 	ReasonConflict   Reason = "conflict"     // somebody else has changed what the action would change
 	ReasonRejected   Reason = "rejected"     // the action can never be applied
 	ReasonTransient  Reason = "transient"    // the action could not be applied now
+	ReasonBypassed   Reason = "bypassed"     // the stage was skipped though an approval in it was not given
 )
 
 // NoIndex stands for the index of a stage or condition in an event that

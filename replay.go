@@ -32,11 +32,14 @@ func Replay(plan Plan, start Start, events []Event) (Workflow, error) {
 
 // accepts reports whether an event can follow on the state.
 func (w *Workflow) accepts(e *Event) bool {
+	if e.Kind.begins() && !w.settled() {
+		return false
+	}
 	whole := e.Stage == NoIndex && e.Condition == NoIndex
 	active, runs := w.status == StatusActive, w.runs()
 	switch e.Kind {
 	case EventWorkflowStarted:
-		return w.number == 0 && whole
+		return w.number == 0 && whole && e.At.Equal(w.start.At)
 	case EventWorkflowCompleted:
 		return runs && whole && w.stage == w.plan.Len()
 	case EventWorkflowFailed:
@@ -51,36 +54,59 @@ func (w *Workflow) accepts(e *Event) bool {
 	if e.Stage != w.stage || w.stage == w.plan.Len() {
 		return false
 	}
-	inStage := e.Condition == NoIndex
+	if e.Condition == NoIndex {
+		return w.acceptsOfStage(e)
+	}
+	return runs && e.Condition >= 0 && e.Condition < len(w.gates) && w.acceptsOfCondition(e)
+}
+
+// begins reports whether an event of the kind is the first one of a call, but
+// for those that say what was due by then.
+func (k EventKind) begins() bool {
+	switch k {
+	case EventWorkflowPaused, EventWorkflowResumed, EventWorkflowCancelled, EventStageSkipped, EventStageRetried, EventReviewed, EventActionFailed:
+		return true
+	}
+	return false
+}
+
+// acceptsOfStage reports whether an event of the current stage can follow.
+func (w *Workflow) acceptsOfStage(e *Event) bool {
+	active, runs := w.status == StatusActive, w.runs()
 	switch e.Kind {
 	case EventStageArmed:
-		return active && inStage && w.gates == nil
+		return active && w.gates == nil
 	case EventActionApplied:
-		return inStage && w.met() && w.acts() && (runs || w.status == StatusCancelled && w.start.Deliver && !w.outlived)
+		return w.awaits() || active && w.met() && w.acts() && !w.applied
 	case EventActionFailed:
-		return runs && inStage && w.start.Deliver && w.met() && w.acts() && (e.Until.IsZero() || e.Until.After(e.At))
+		return runs && w.awaits() && (e.Until.IsZero() || e.Until.After(e.At))
 	case EventActionRescheduled:
-		return active && inStage && w.met() && !w.retryAt.IsZero() && e.Until.After(w.retryAt)
+		return active && !w.retryAt.IsZero() && e.Until.After(w.retryAt) && e.At.Equal(w.resumedAt)
 	case EventStageCompleted:
-		return runs && inStage && w.met()
+		return runs && w.met() && w.applied == w.acts()
 	case EventStageFailed:
-		return runs && inStage && w.failing()
+		return runs && w.failing()
 	case EventStageSkipped:
-		return runs && inStage && w.gates != nil && e.Actor.Validate() == nil
+		return runs && w.gates != nil && e.Actor.Validate() == nil && (e.Reason == ReasonBypassed) == (w.unapproved() != NoIndex)
 	case EventStageRetried:
-		return w.status == StatusFailed && inStage && w.gates != nil && e.Actor.Validate() == nil
+		return w.status == StatusFailed && w.gates != nil && e.Actor.Validate() == nil
 	}
-	if !runs || e.Condition < 0 || e.Condition >= len(w.gates) {
-		return false
-	}
+	return false
+}
+
+// acceptsOfCondition reports whether an event of a condition of the current
+// stage can follow.
+func (w *Workflow) acceptsOfCondition(e *Event) bool {
 	gate, kind := &w.gates[e.Condition], w.condition(e.Condition).Kind()
+	active := w.status == StatusActive
 	switch e.Kind {
 	case EventConditionArmed:
-		return active && gate.status == StatusPending && kind == KindSchedule
+		return active && gate.status == StatusPending && kind == KindSchedule && !e.Until.Before(e.Due)
 	case EventApprovalRequested:
-		return active && gate.status == StatusPending && kind == KindApproval
+		return active && gate.status == StatusPending && kind == KindApproval && (e.Until.IsZero() || !e.Until.Before(e.Due))
 	case EventConditionRescheduled:
-		return active && gate.status == StatusActive && !gate.until.IsZero() && (e.Until.IsZero() || e.Until.After(gate.until))
+		return active && gate.status == StatusActive && !gate.until.IsZero() && e.At.Equal(w.resumedAt) &&
+			(e.Until.After(gate.until) || kind == KindApproval && e.Until.IsZero())
 	case EventReviewed:
 		return gate.status == StatusActive && kind == KindApproval && e.Actor.Validate() == nil && e.Review.valid()
 	case EventConditionCompleted:
@@ -104,7 +130,7 @@ func (w *Workflow) settled() bool {
 	switch {
 	case !w.runs():
 		return w.number > 0
-	case w.stage == w.plan.Len() || w.failing():
+	case w.stage == w.plan.Len() || w.failing() || w.applied:
 		return false
 	}
 	for i := range w.gates {
@@ -117,7 +143,7 @@ func (w *Workflow) settled() bool {
 	case w.status == StatusPaused:
 		return true
 	case w.met():
-		return w.start.Deliver && w.acts()
+		return w.awaits()
 	}
 	return w.has(StatusActive) && (w.current().ExecuteConditionsInSequence || !w.has(StatusPending))
 }
@@ -147,15 +173,15 @@ func (w *Workflow) apply(e *Event) {
 		gate.note(verdict{e.Actor.Identity(), e.Review})
 	case EventConditionCompleted:
 		gate.status = StatusCompleted
-		if due := w.unpaused(e.Due); due.After(w.ready) {
-			w.ready = due
+		if from := w.counts(e); from.After(w.ready) {
+			w.ready = from
 		}
 	case EventConditionFailed:
 		gate.status = StatusFailed
 	case EventActionApplied:
-		w.outlived = w.status == StatusCancelled
+		w.applied = true
 	case EventActionFailed:
-		w.tries, w.retryAt = w.tries+1, e.Until
+		w.tries, w.retryAt, w.underWay = w.tries+1, e.Until, false
 	case EventActionRescheduled:
 		w.retryAt = e.Until
 	case EventStageCompleted:
@@ -168,15 +194,22 @@ func (w *Workflow) apply(e *Event) {
 	case EventStageRetried:
 		w.retry(e.At)
 	case EventWorkflowPaused:
+		w.underWay = w.awaits()
 		w.status, w.pausedAt, w.resumedAt = StatusPaused, e.At, time.Time{}
 	case EventWorkflowResumed:
-		w.status, w.resumedAt = StatusActive, e.At
-		w.ready = w.unpaused(w.ready)
+		w.status, w.resumedAt, w.underWay = StatusActive, e.At, false
+		switch { // what was met in the pause counts as met now, and an action that was due waits as long
+		case !w.ready.Before(w.pausedAt):
+			w.ready = e.At
+		case w.met():
+			w.ready = moved(w.ready, w.pausedAt, e.At)
+		}
 	case EventWorkflowCompleted:
 		w.status, w.stopped = StatusCompleted, e.Due
 	case EventWorkflowFailed:
 		w.status, w.stopped = StatusFailed, e.Due
 	case EventWorkflowCancelled:
+		w.underWay = w.awaits()
 		w.status, w.stopped = StatusCancelled, e.Due
 		w.stop(StatusActive, StatusPending)
 	}
@@ -187,6 +220,7 @@ func (w *Workflow) leave() {
 	w.stage++
 	w.gates = nil
 	w.tries, w.retryAt, w.round = 0, time.Time{}, 0
+	w.applied, w.underWay = false, false
 }
 
 // stop cancels the conditions of some statuses.
@@ -222,13 +256,30 @@ func (w *Workflow) skippedStatuses() []Status {
 	return list
 }
 
-// unpaused returns when something counts as due that was due at due: since
-// nothing happens in a pause, at its end.
-func (w *Workflow) unpaused(due time.Time) time.Time {
-	if !due.Before(w.pausedAt) && due.Before(w.resumedAt) {
+// counts returns from when on what follows a completed condition is counted:
+// when it was due, but for a date that came in a pause, after which everything
+// counts as met at its end. What is no date has moved on with the pause.
+func (w *Workflow) counts(e *Event) time.Time {
+	if isDate(w.condition(e.Condition)) && !e.Due.Before(w.pausedAt) && e.Due.Before(w.resumedAt) {
 		return w.resumedAt
 	}
-	return due
+	return e.Due
+}
+
+// isDate reports whether a condition is due at an instant of its own, whatever
+// happens before.
+func isDate(c Condition) bool {
+	s, ok := c.(Schedule)
+	if !ok {
+		return false
+	}
+	_, date := s.When.(Absolute)
+	return date
+}
+
+// moved returns an instant as much later as to is later than from.
+func moved(at, from, to time.Time) time.Time {
+	return time.UnixMilli(at.UnixMilli() + to.UnixMilli() - from.UnixMilli()).UTC()
 }
 
 // note records a verdict. The list may be shared, so it is never written to.

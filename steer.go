@@ -20,7 +20,7 @@ func (o *Order) check(verb string, needsReason bool) error {
 	if needsReason && strings.TrimSpace(o.Reason) == "" {
 		return fmt.Errorf("%w: to %s a reason is needed", ErrInvalidRequest, verb)
 	}
-	return checkComment(o.Reason)
+	return checkText("reason", o.Reason)
 }
 
 // Pause holds the workflow at now, before anything is done that is not done
@@ -55,58 +55,53 @@ func (w Workflow) Resume(order Order, now time.Time) (Workflow, []Event, error) 
 	}
 	t := w.at(now)
 	t.emitWhole(EventWorkflowResumed, t.now, "", order.Actor, order.Reason)
-	if t.reschedule(t.now.Sub(w.pausedAt)) {
-		if t.w.gates == nil {
-			t.armStage(t.now)
-		} else {
-			t.proceed()
-		}
+	// no event can follow on a failure in a pause, so that is the last one
+	if t.reschedule(w.pausedAt, w.last) {
+		t.proceed()
 	}
 	t.run(t.now)
 	return t.w, t.events, nil
 }
 
-// reschedule moves on by a while what would happen by itself, but for dates. It
-// returns false if that ends the workflow, since it would be beyond all years.
-func (t *transition) reschedule(by time.Duration) bool {
-	if by == 0 {
+// reschedule moves on what would happen by itself, but for dates: the
+// conditions by as much as has passed since the pause, and the action by as much
+// since it failed, if that was later. It returns false if that ends the
+// workflow, since a wait would end beyond all years.
+func (t *transition) reschedule(pausedAt, failedAt time.Time) bool {
+	if t.now.Equal(pausedAt) {
 		return true
 	}
 	for i := range t.w.gates {
 		g := &t.w.gates[i]
-		if g.status != StatusActive || g.until.IsZero() {
+		if g.status != StatusActive || g.until.IsZero() || isDate(t.w.condition(i)) {
 			continue
 		}
-		until := g.until.Add(by)
-		switch c := t.w.condition(i).(type) {
-		case Schedule:
-			if _, date := c.When.(Absolute); date {
-				continue
-			}
-			if !isInstant(until) {
+		until := moved(g.until, pausedAt, t.now)
+		if !isInstant(until) {
+			if t.w.condition(i).Kind() == KindSchedule {
 				t.fail(i, t.now, ReasonOutOfRange, Actor{})
 				return false
 			}
-		case Approval:
-			if !isInstant(until) {
-				until = time.Time{}
-			}
+			until = time.Time{}
 		}
 		t.emit(Event{Kind: EventConditionRescheduled, Stage: t.w.stage, Condition: i, Due: t.now, Until: until})
 	}
-	if at := t.w.retryAt; !at.IsZero() {
-		if at = at.Add(by); !isInstant(at) {
+	if before := t.w.retryAt; !before.IsZero() {
+		at := moved(before, failedAt, t.now)
+		if !isInstant(at) {
 			at = lastInstant
 		}
-		t.emit(Event{Kind: EventActionRescheduled, Stage: t.w.stage, Condition: NoIndex, Due: t.now, Until: at})
+		if at.After(before) {
+			t.emit(Event{Kind: EventActionRescheduled, Stage: t.w.stage, Condition: NoIndex, Due: t.now, Until: at})
+		}
 	}
 	return true
 }
 
 // Skip leaves out a stage at now, after doing what is due by then: its action
 // is not applied, and the next stage is armed. A stage with an approval that is
-// not given can be skipped only if bypassApproval says so; who may say so is
-// for the caller to decide.
+// not given can be skipped only if bypassApproval says so, and the event then
+// has [ReasonBypassed]; who may say so is for the caller to decide.
 //
 // Errors: a [*StateError] unless the stage has begun and is not over;
 // [ErrForbidden] for the approval; [ErrInvalidRequest] without a reason;
@@ -123,17 +118,27 @@ func (w Workflow) Skip(stage int, order Order, bypassApproval bool, now time.Tim
 	if stage != t.w.stage || t.w.gates == nil {
 		return w, nil, t.w.misfit("stage %s is %s; only the active one can be skipped", stageName(stage), orElse(string(t.w.StageStatus(stage)), "none"))
 	}
-	for i := range t.w.gates {
-		if t.w.gates[i].status != StatusCompleted && t.w.condition(i).Kind() == KindApproval && !bypassApproval {
+	var reason Reason
+	if i := t.w.unapproved(); i != NoIndex {
+		if !bypassApproval {
 			return w, nil, fmt.Errorf("%w: the approval at %s is not given; a stage cannot be skipped without it", ErrForbidden, place(stage, i))
 		}
+		reason = ReasonBypassed
 	}
-	t.emitStage(EventStageSkipped, t.now, "", order.Actor, order.Reason)
-	if t.w.status == StatusActive || t.w.stage == t.w.plan.Len() {
-		t.armStage(t.now)
-	}
-	t.run(t.now)
+	t.emitStage(EventStageSkipped, t.now, reason, order.Actor, order.Reason)
+	t.goOn(t.now)
 	return t.w, t.events, nil
+}
+
+// unapproved returns the index of the first approval of the current stage that
+// is not given, NoIndex if all are.
+func (w *Workflow) unapproved() int {
+	for i := range w.gates {
+		if w.gates[i].status != StatusCompleted && w.condition(i).Kind() == KindApproval {
+			return i
+		}
+	}
+	return NoIndex
 }
 
 func stageName(stage int) string {

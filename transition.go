@@ -156,13 +156,15 @@ func (t *transition) complete(i int, due time.Time, reason Reason, actor Actor) 
 	t.proceed()
 }
 
-// proceed does what is next in a stage that has begun: it arms the next
+// proceed does what is next: it begins the current stage, arms the next
 // condition of a sequence, or applies the action once all are met. While the
 // workflow is paused that is nothing, and with Start.Deliver the action waits
 // for its result.
 func (t *transition) proceed() {
 	switch {
 	case t.w.status != StatusActive:
+	case t.w.gates == nil:
+		t.armStage(t.now)
 	case !t.w.met():
 		if t.w.current().ExecuteConditionsInSequence && !t.w.has(StatusActive) {
 			t.armConditions(t.base(t.w.ready))
@@ -171,6 +173,16 @@ func (t *transition) proceed() {
 		t.act(t.w.ready)
 		t.armStage(t.base(t.w.ready))
 	}
+}
+
+// goOn arms the current stage, which has not begun, unless the workflow is
+// paused, and does all that is then due. The end of the last stage ends the
+// workflow even then.
+func (t *transition) goOn(base time.Time) {
+	if t.w.status == StatusActive || t.w.stage == t.w.plan.Len() {
+		t.armStage(base)
+	}
+	t.run(t.now)
 }
 
 // act applies the action of the current stage, if it has one, which completes

@@ -152,7 +152,8 @@ type Workflow struct {
 	tries    int       // how often the stage's action has failed in this round
 	retryAt  time.Time // when it is tried again after that; zero: it is not
 	round    int       // how often the stage was retried
-	outlived bool      // the action took effect though the workflow was cancelled
+	applied  bool      // the stage's action has taken effect
+	underWay bool      // the action was pending when the workflow was paused or cancelled
 
 	pausedAt, resumedAt time.Time      // of the last pause, which lasts while the workflow is paused
 	skipped             []skippedStage // in order; never changed
@@ -247,7 +248,7 @@ func (w Workflow) checkReview(review Review) error {
 	if !review.Kind.valid() {
 		return fmt.Errorf("%w: the review's kind is %s, must be approve, decline or comment", ErrInvalidRequest, strictjson.Quote(string(review.Kind)))
 	}
-	if err := checkComment(review.Comment); err != nil {
+	if err := checkText("comment", review.Comment); err != nil {
 		return err
 	}
 	if err := review.Actor.Validate(); err != nil {
@@ -259,10 +260,10 @@ func (w Workflow) checkReview(review Review) error {
 	return nil
 }
 
-// checkComment returns an error unless a text can be kept in an event.
-func checkComment(comment string) error {
-	if _, defect := strictjson.TextDefect(comment); defect != "" {
-		return fmt.Errorf("%w: the comment %s", ErrInvalidRequest, defect)
+// checkText returns an error unless a text can be kept in an event.
+func checkText(what, text string) error {
+	if _, defect := strictjson.TextDefect(text); defect != "" {
+		return fmt.Errorf("%w: the %s %s", ErrInvalidRequest, what, defect)
 	}
 	return nil
 }
@@ -278,6 +279,10 @@ func (w Workflow) checkOpen(review Review) error {
 	status := w.ConditionStatus(review.Stage, review.Condition)
 	if status != StatusActive {
 		return w.misfit("the approval at %s is %s, not open for reviews", place(review.Stage, review.Condition), status)
+	}
+	// nothing that was due before a pause is done before its end
+	if g := &w.gates[review.Condition]; w.status == StatusPaused && !g.until.IsZero() && !g.until.After(w.pausedAt) {
+		return w.misfit("the approval at %s had expired when the workflow was paused", place(review.Stage, review.Condition))
 	}
 	return nil
 }
@@ -297,6 +302,9 @@ func (e *StateError) Unwrap() error { return ErrInvalidRequest }
 
 // misfit returns a StateError.
 func (w *Workflow) misfit(format string, args ...any) error {
+	if w.status == "" {
+		return &StateError{"", "there is no workflow; start one with StartWorkflow"}
+	}
 	return &StateError{w.status, fmt.Sprintf(format, args...)}
 }
 
@@ -310,14 +318,17 @@ func (w Workflow) Status() Status { return w.status }
 // zero time if it has not.
 func (w Workflow) StoppedAt() time.Time { return w.stopped }
 
-// StageStatus returns the status of a stage, "" if there is no such stage.
+// StageStatus returns the status of a stage, "" if there is no such stage. A
+// stage whose action waits for its result is active. A cancelled one becomes
+// completed when its action turns out to have taken effect: see
+// [Workflow.Applied].
 func (w Workflow) StageStatus(stage int) Status {
 	switch {
 	case stage < 0 || stage >= w.plan.Len():
 		return ""
 	case w.skip(stage) != nil:
 		return StatusSkipped
-	case stage < w.stage || stage == w.stage && w.outlived:
+	case stage < w.stage || stage == w.stage && w.applied:
 		return StatusCompleted
 	case w.status == StatusCancelled:
 		return StatusCancelled
@@ -393,8 +404,8 @@ func (w Workflow) Wake() (at time.Time, ok bool) {
 	if w.status != StatusActive {
 		return time.Time{}, false
 	}
-	if effect, ok := w.Pending(); ok {
-		return effect.At, true
+	if w.awaits() {
+		return w.dueToApply(), true
 	}
 	i, ok := w.next()
 	if !ok {
