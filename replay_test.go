@@ -174,6 +174,7 @@ func TestReplayRefusesCallsThatAreNotComplete(t *testing.T) {
 		{"the next of the sequence not armed", flagstage.EventConditionCompleted, func(r *run) *run { return r.advance(1) }},
 		{"approved and not met", flagstage.EventReviewed, func(r *run) *run { return r.advance(1).advance(2).approve(3, 0, 2) }},
 		{"applied and not completed", flagstage.EventActionApplied, func(r *run) *run { return r.advance(1).advance(2).approve(3, 0, 2).applied(3) }},
+		{"applied in a pause and not completed", flagstage.EventActionApplied, func(r *run) *run { return r.advance(1).advance(2).approve(3, 0, 2).pause(3).applied(3) }},
 		{"completed, and the next not begun", flagstage.EventStageCompleted, func(r *run) *run { return r.advance(1).advance(2).approve(3, 0, 2).applied(3) }},
 		{"a condition failed, the stage not", flagstage.EventConditionFailed, func(r *run) *run { return r.advance(1).advance(2).decline(3, 0, 2) }},
 		{"the stage failed, the workflow not", flagstage.EventStageFailed, func(r *run) *run { return r.advance(1).advance(2).decline(3, 0, 2) }},

@@ -136,6 +136,28 @@ func TestApprovalTakesItsQuorum(t *testing.T) {
 	require.Equal(t, after(4), r.StoppedAt())
 }
 
+// TestTwoFuturesOfOneWorkflow go on from the same state, one after the other.
+func TestTwoFuturesOfOneWorkflow(t *testing.T) {
+	plan := planOf(t, stage(flagstage.Approval{}))
+	settings := flagstage.ApprovalSettings{MinNumApprovals: 3, CanApplyDeclinedChanges: true}
+	r := begin(t, plan, flagstage.Start{Approvals: settings}).approve(1, 0, 0)
+	require.NoError(t, r.review(1, flagstage.ReviewApprove, carol, 0, 0))
+	other := &run{t: t, Workflow: r.Workflow}
+	require.NoError(t, other.review(2, flagstage.ReviewDecline, bob, 0, 0))
+	require.NoError(t, r.review(3, flagstage.ReviewApprove, flagstage.Actor{MemberID: "dave"}, 0, 0))
+	require.Equal(t, flagstage.StatusCompleted, r.Status(), "bob declined in another future")
+
+	stages := make([]flagstage.Stage, 6)
+	for i := range stages {
+		stages[i] = stage(hours(1), hours(2))
+	}
+	r = begin(t, planOf(t, stages...), flagstage.Start{}).skip(0, 0).skip(0, 1).skip(0, 2)
+	other = &run{t: t, Workflow: r.Workflow}
+	r.advance(1).skip(1, 3)
+	other.skip(0, 3)
+	require.Equal(t, flagstage.StatusCompleted, r.ConditionStatus(3, 0), "it was skipped before that in another future")
+}
+
 func TestOneDeclineFailsTheRelease(t *testing.T) {
 	r := begin(t, planOf(t, stage(flagstage.Approval{}, hours(9)), stage()), flagstage.Start{})
 	require.NoError(t, r.review(1, flagstage.ReviewDecline, bob, 0, 0))
