@@ -52,6 +52,8 @@ type page struct {
 	indent int      // columns of a date and the gap after it
 	shown  string   // the date of the last line, "" after a heading
 	atOnce []string // pointers of conditions that were due when they were armed
+
+	cancelled bool
 }
 
 // measure makes room for the longest date.
@@ -94,12 +96,14 @@ func (p *page) fits(e flagstage.Event) bool {
 // shaped reports whether the event has the indexes that its kind needs.
 func shaped(e flagstage.Event) bool {
 	switch e.Kind {
-	case flagstage.EventWorkflowStarted, flagstage.EventWorkflowCompleted, flagstage.EventWorkflowFailed:
+	case flagstage.EventWorkflowStarted, flagstage.EventWorkflowCompleted, flagstage.EventWorkflowFailed,
+		flagstage.EventWorkflowPaused, flagstage.EventWorkflowResumed, flagstage.EventWorkflowCancelled:
 		return true
-	case flagstage.EventStageArmed, flagstage.EventActionApplied, flagstage.EventStageCompleted, flagstage.EventStageFailed:
+	case flagstage.EventStageArmed, flagstage.EventActionApplied, flagstage.EventStageCompleted, flagstage.EventStageFailed,
+		flagstage.EventActionFailed, flagstage.EventActionRescheduled, flagstage.EventStageSkipped, flagstage.EventStageRetried:
 		return e.Stage != flagstage.NoIndex
 	case flagstage.EventConditionArmed, flagstage.EventApprovalRequested, flagstage.EventReviewed,
-		flagstage.EventConditionCompleted, flagstage.EventConditionFailed:
+		flagstage.EventConditionCompleted, flagstage.EventConditionFailed, flagstage.EventConditionRescheduled:
 		return e.Condition != flagstage.NoIndex
 	}
 	return false
@@ -130,8 +134,18 @@ func (p *page) event(e flagstage.Event) {
 		}
 	case flagstage.EventConditionFailed:
 		p.line(e, p.which(e)+sentence(failures[e.Reason]))
+	case flagstage.EventConditionRescheduled:
+		p.line(e, p.which(e)+p.rescheduled(e))
+	case flagstage.EventActionFailed:
+		p.actionFailed(e)
+	case flagstage.EventActionRescheduled:
+		p.line(e, "The change is tried again on "+p.date(e.Until)+".")
 	case flagstage.EventActionApplied:
-		p.line(e, "The flag changes:")
+		if p.cancelled {
+			p.line(e, "The flag has changed after all:")
+		} else {
+			p.line(e, "The flag changes:")
+		}
 		for _, in := range p.stages[e.Stage].Action.Instructions {
 			p.line(e, "- "+escape.Terminal(in.String()))
 		}
@@ -141,6 +155,21 @@ func (p *page) event(e flagstage.Event) {
 		}
 	case flagstage.EventStageFailed:
 		p.line(e, "The stage fails.")
+	case flagstage.EventStageSkipped:
+		text := actor(e) + " skips the stage"
+		if e.Reason == flagstage.ReasonBypassed {
+			text += " without its approval"
+		}
+		p.line(e, because(text, e.Comment))
+	case flagstage.EventStageRetried:
+		p.line(e, because(actor(e)+" tries the stage again", e.Comment))
+	case flagstage.EventWorkflowPaused:
+		p.line(e, because("Paused by "+actor(e), e.Comment))
+	case flagstage.EventWorkflowResumed:
+		p.line(e, because("Resumed by "+actor(e), e.Comment))
+	case flagstage.EventWorkflowCancelled:
+		p.cancelled = true
+		p.line(e, because("Cancelled by "+actor(e), e.Comment))
 	case flagstage.EventWorkflowFailed:
 		p.line(e, "The release fails; no later stage runs.")
 	case flagstage.EventWorkflowCompleted:
@@ -247,11 +276,43 @@ func (p *page) review(e flagstage.Event) {
 	verbs := map[flagstage.ReviewKind]string{
 		flagstage.ReviewApprove: " approves", flagstage.ReviewDecline: " declines", flagstage.ReviewComment: " comments",
 	}
-	text := p.which(e) + escape.Terminal(e.Actor.Identity()) + verbs[e.Review]
-	if e.Comment != "" {
-		text += ": " + escape.Terminal(e.Comment)
+	p.line(e, because(p.which(e)+actor(e)+verbs[e.Review], e.Comment))
+}
+
+// actor names who did something.
+func actor(e flagstage.Event) string { return escape.Terminal(e.Actor.Identity()) }
+
+// because adds what somebody said of it to a sentence, and ends it.
+func because(text, comment string) string {
+	if comment != "" {
+		text += ": " + escape.Terminal(comment)
 	}
-	p.line(e, text+".")
+	if comment != "" && strings.ContainsAny(comment[len(comment)-1:], ".!?") {
+		return text
+	}
+	return text + "."
+}
+
+func (p *page) actionFailed(e flagstage.Event) {
+	text := failures[e.Reason]
+	if text == "" {
+		text = "the change fails"
+	}
+	p.line(e, because(strings.ToUpper(text[:1])+text[1:], e.Comment))
+	if !e.Until.IsZero() {
+		p.line(e, "It is tried again on "+p.date(e.Until)+".")
+	}
+}
+
+// rescheduled says what has become of a condition after a pause.
+func (p *page) rescheduled(e flagstage.Event) string {
+	switch approval := p.stages[e.Stage].Conditions[e.Condition].Kind() == flagstage.KindApproval; {
+	case e.Until.IsZero():
+		return "No longer expires."
+	case approval:
+		return "Now expires on " + p.date(e.Until) + "."
+	}
+	return "Now waits until " + p.date(e.Until) + "."
 }
 
 // line writes what an event says behind its date, which is not repeated.

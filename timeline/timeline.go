@@ -7,6 +7,8 @@ package timeline
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,6 +61,23 @@ func (t Timeline) Start() time.Time {
 // at the end: "waits for approval of stage 3 since Sat 2026-10-24 09:00
 // +02:00". Stages are counted from 1.
 func (t Timeline) Standing() string {
+	var skipped []string
+	for _, e := range t.Events {
+		if e.Kind == flagstage.EventStageSkipped {
+			skipped = append(skipped, strconv.Itoa(e.Stage+1))
+		}
+	}
+	switch last := len(skipped) - 1; {
+	case last < 0:
+		return t.standing()
+	case last == 0:
+		return t.standing() + "; stage " + skipped[0] + " was skipped"
+	default:
+		return t.standing() + "; stages " + strings.Join(skipped[:last], ", ") + " and " + skipped[last] + " were skipped"
+	}
+}
+
+func (t Timeline) standing() string {
 	switch t.End.Status {
 	case flagstage.StatusCompleted:
 		if t.End.At.Equal(t.Start()) {
@@ -67,31 +86,78 @@ func (t Timeline) Standing() string {
 		return fmt.Sprintf("complete on %s, %s after its start", t.date(t.End.At), words(between(t.Start(), t.End.At)))
 	case flagstage.StatusFailed:
 		return t.failure()
+	case flagstage.StatusCancelled:
+		return t.by("cancelled", flagstage.EventWorkflowCancelled, "on")
 	}
-	var waits []string
+	var parts []string
+	paused := t.End.Status == flagstage.StatusPaused
+	if paused {
+		parts = append(parts, t.by("paused", flagstage.EventWorkflowPaused, "since"))
+	}
 	for _, g := range t.End.Gates {
-		waits = append(waits, t.wait(g))
+		if !paused || g.Kind == flagstage.KindApproval { // which takes reviews in a pause too
+			parts = append(parts, t.wait(g))
+		}
 	}
-	if len(waits) == 0 {
+	if len(parts) == 0 {
+		return t.change()
+	}
+	return strings.Join(parts, "; and ")
+}
+
+// lastOf returns the last event of any of the kinds.
+func (t Timeline) lastOf(kinds ...flagstage.EventKind) (e flagstage.Event, ok bool) {
+	for i := len(t.Events) - 1; i >= 0; i-- {
+		if slices.Contains(kinds, t.Events[i].Kind) {
+			return t.Events[i], true
+		}
+	}
+	return flagstage.Event{}, false
+}
+
+// by says who did the last thing of a kind, and when.
+func (t Timeline) by(verb string, kind flagstage.EventKind, preposition string) string {
+	e, ok := t.lastOf(kind)
+	if !ok {
+		return fmt.Sprintf("%s %s %s", verb, preposition, t.date(t.End.At))
+	}
+	return fmt.Sprintf("%s by %s %s %s", verb, actor(e), preposition, t.date(e.At))
+}
+
+// change says which change has no result yet.
+func (t Timeline) change() string {
+	e, ok := t.lastOf(flagstage.EventStageArmed, flagstage.EventConditionCompleted, flagstage.EventStageRetried,
+		flagstage.EventActionFailed, flagstage.EventActionRescheduled)
+	switch {
+	case !ok:
 		return "has not begun"
+	case e.Kind == flagstage.EventActionFailed || e.Kind == flagstage.EventActionRescheduled:
+		return fmt.Sprintf("tries the change of stage %d again on %s", e.Stage+1, t.date(e.Until))
 	}
-	return strings.Join(waits, "; and ")
+	stage, _ := t.lastOf(flagstage.EventStageArmed)
+	return fmt.Sprintf("waits for the change of stage %d since %s", stage.Stage+1, t.date(e.At))
 }
 
 // failure says where and why the release failed.
 func (t Timeline) failure() string {
-	for _, e := range t.Events {
-		if e.Kind == flagstage.EventConditionFailed {
-			return fmt.Sprintf("failed in stage %d on %s: %s", e.Stage+1, t.date(t.End.At), failures[e.Reason])
-		}
+	e, ok := t.lastOf(flagstage.EventStageFailed)
+	if !ok {
+		return "failed on " + t.date(t.End.At)
 	}
-	return "failed on " + t.date(t.End.At)
+	text := fmt.Sprintf("failed in stage %d on %s", e.Stage+1, t.date(t.End.At))
+	if why := failures[e.Reason]; why != "" {
+		text += ": " + why
+	}
+	return text
 }
 
 var failures = map[flagstage.Reason]string{
 	flagstage.ReasonDeclined:   "the approval is declined",
 	flagstage.ReasonExpired:    "the approval expires without enough answers",
 	flagstage.ReasonOutOfRange: "the wait would end after the year 9999",
+	flagstage.ReasonConflict:   "somebody else has changed what the change is about",
+	flagstage.ReasonRejected:   "the change cannot be made",
+	flagstage.ReasonTransient:  "the change cannot be made now",
 }
 
 func (t Timeline) wait(g flagstage.Gate) string {
