@@ -126,6 +126,58 @@ func ExampleWorkflow() {
 	// 10 workflowCompleted
 }
 
+// A workflow that waits for the results of its actions is paused, fails, and is
+// tried again.
+func ExampleWorkflow_Retry() {
+	template, problems := flagstage.NewTemplate(flagstage.TemplateInput{
+		Key:    "bumpy",
+		Origin: flagstage.Origin{ProjectKey: "shop", EnvironmentKey: "production", FlagKey: "banner"},
+		Stages: []flagstage.Stage{{
+			Conditions: []flagstage.Condition{flagstage.ScheduleAfter(2, calendar.Hour)},
+			Action:     flagstage.Patch(flags.TurnFlagOn()),
+		}},
+	}, seeded())
+	if err := problems.Err(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	start := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	after := func(hours int) time.Time { return start.Add(time.Duration(hours) * time.Hour) }
+	bob := flagstage.Actor{MemberID: "bob"}
+	workflow, _, err := flagstage.StartWorkflow(template.Plan(), flagstage.Start{At: start, Actor: bob, Deliver: true})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	// Time stands still in a pause: of the two hours one is left.
+	workflow, _, _ = workflow.Pause(flagstage.Order{Actor: bob, Reason: "an incident"}, after(1))
+	workflow, _, _ = workflow.Resume(flagstage.Order{Actor: bob}, after(5))
+	wake, _ := workflow.Wake()
+	fmt.Println("due at", wake.Format(time.TimeOnly))
+
+	workflow, _ = workflow.Advance(wake)
+	effect, _ := workflow.Pending()
+	fmt.Println("apply", effect.Action.Instructions[0].Kind(), "in round", effect.Round)
+	workflow, _, _ = workflow.ActionFailed(flagstage.Failure{Reason: flagstage.ReasonRejected, Message: "the flag is archived"}, wake)
+	fmt.Println(workflow.Status())
+
+	workflow, _, err = workflow.Retry(flagstage.Order{Actor: bob}, after(7))
+	fmt.Println(err)
+	workflow, _, _ = workflow.Retry(flagstage.Order{Actor: bob, Reason: "the flag is restored"}, after(7))
+	effect, _ = workflow.Pending()
+	fmt.Println("apply", effect.Action.Instructions[0].Kind(), "in round", effect.Round)
+	workflow, _, _ = workflow.Applied(after(7))
+	fmt.Println(workflow.Status())
+	// Output:
+	// due at 15:00:00
+	// apply turnFlagOn in round 1
+	// failed
+	// invalid_request: to retry a stage a reason is needed
+	// apply turnFlagOn in round 2
+	// completed
+}
+
 // A host that applies instructions of its own lets their kinds pass.
 func ExampleWithHostKinds() {
 	document := `{
