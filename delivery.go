@@ -71,7 +71,7 @@ func (w Workflow) Applied(now time.Time) (Workflow, []Event, error) {
 	}
 	t := w.at(now)
 	if w.status == StatusCancelled {
-		t.emitStage(EventActionApplied, w.ready, "", Actor{}, "")
+		t.emit(EventActionApplied, w.stage, NoIndex, w.ready)
 		return t.w, t.events, nil
 	}
 	t.act(w.ready)
@@ -118,10 +118,9 @@ func (w Workflow) ActionFailed(failure Failure, now time.Time) (Workflow, []Even
 	if w.status == StatusCancelled {
 		return w, nil, nil
 	}
-	t.emit(Event{
-		Kind: EventActionFailed, Stage: w.stage, Condition: NoIndex, Due: t.now, Until: until,
-		Reason: failure.Reason, Comment: printable(failure.Message, maxFailureMessage),
-	})
+	e := t.event(EventActionFailed, w.stage, NoIndex, t.now)
+	e.Until, e.Reason, e.Comment = until, failure.Reason, printable(failure.Message, maxFailureMessage)
+	t.apply(e)
 	if until.IsZero() {
 		t.failStage(t.now, failure.Reason, Actor{})
 	}

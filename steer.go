@@ -36,7 +36,7 @@ func (w Workflow) Pause(order Order, now time.Time) (Workflow, []Event, error) {
 		return w, nil, w.misfit("the workflow is %s; only an active one can be paused", w.status)
 	}
 	t := w.at(now)
-	t.emitWhole(EventWorkflowPaused, t.now, "", order.Actor, order.Reason)
+	t.emitOrder(EventWorkflowPaused, NoIndex, "", &order)
 	return t.w, t.events, nil
 }
 
@@ -54,7 +54,7 @@ func (w Workflow) Resume(order Order, now time.Time) (Workflow, []Event, error) 
 		return w, nil, w.misfit("the workflow is %s; only a paused one can be resumed", w.status)
 	}
 	t := w.at(now)
-	t.emitWhole(EventWorkflowResumed, t.now, "", order.Actor, order.Reason)
+	t.emitOrder(EventWorkflowResumed, NoIndex, "", &order)
 	// no event can follow on a failure in a pause, so that is the last one
 	if t.reschedule(w.pausedAt, w.last) {
 		t.proceed()
@@ -84,7 +84,7 @@ func (t *transition) reschedule(pausedAt, failedAt time.Time) bool {
 			}
 			until = time.Time{}
 		}
-		t.emit(Event{Kind: EventConditionRescheduled, Stage: t.w.stage, Condition: i, Due: t.now, Until: until})
+		t.emitUntil(EventConditionRescheduled, i, t.now, until)
 	}
 	if before := t.w.retryAt; !before.IsZero() {
 		at := moved(before, failedAt, t.now)
@@ -92,7 +92,7 @@ func (t *transition) reschedule(pausedAt, failedAt time.Time) bool {
 			at = lastInstant
 		}
 		if at.After(before) {
-			t.emit(Event{Kind: EventActionRescheduled, Stage: t.w.stage, Condition: NoIndex, Due: t.now, Until: at})
+			t.emitUntil(EventActionRescheduled, NoIndex, t.now, at)
 		}
 	}
 	return true
@@ -125,7 +125,7 @@ func (w Workflow) Skip(stage int, order Order, bypassApproval bool, now time.Tim
 		}
 		reason = ReasonBypassed
 	}
-	t.emitStage(EventStageSkipped, t.now, reason, order.Actor, order.Reason)
+	t.emitOrder(EventStageSkipped, stage, reason, &order)
 	t.goOn(t.now)
 	return t.w, t.events, nil
 }
@@ -162,7 +162,7 @@ func (w Workflow) Retry(order Order, now time.Time) (Workflow, []Event, error) {
 		return w, nil, w.misfit("the workflow is %s; only a failed one can be retried", w.status)
 	}
 	t := w.at(now)
-	t.emitStage(EventStageRetried, t.now, "", order.Actor, order.Reason)
+	t.emitOrder(EventStageRetried, w.stage, "", &order)
 	t.armConditions(t.now)
 	t.proceed()
 	t.run(t.now)
@@ -182,6 +182,6 @@ func (w Workflow) Cancel(order Order, now time.Time) (Workflow, []Event, error) 
 		return w, nil, w.misfit("the workflow is %s already", w.status)
 	}
 	t := w.at(now)
-	t.emitWhole(EventWorkflowCancelled, t.now, "", order.Actor, order.Reason)
+	t.emitOrder(EventWorkflowCancelled, NoIndex, "", &order)
 	return t.w, t.events, nil
 }

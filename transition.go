@@ -27,27 +27,53 @@ func (w Workflow) at(now time.Time) transition {
 	return transition{w: w, now: now}
 }
 
-func (t *transition) emit(e Event) {
+// event appends an event, which is to be completed and then applied before
+// there is another. It is made in its place, in memory that is still zero, since
+// copying events is most of what a simulation costs.
+func (t *transition) event(kind EventKind, stage, condition int, due time.Time) *Event {
+	n := len(t.events)
+	if n == cap(t.events) {
+		t.events = append(make([]Event, 0, max(usualEvents, 2*n)), t.events...)
+	}
+	t.events = t.events[:n+1]
+	e := &t.events[n]
+	e.Number, e.Kind, e.Stage, e.Condition, e.At, e.Due = t.w.number+1, kind, stage, condition, t.now, due
+	return e
+}
+
+// apply applies the event that was appended last.
+func (t *transition) apply(e *Event) {
 	if !t.owned && e.Kind != EventStageArmed {
 		t.w.gates = slices.Clone(t.w.gates)
 	}
 	t.owned = true
-	e.Number, e.At = t.w.number+1, t.now
-	t.w.apply(&e)
-	if t.events == nil {
-		t.events = make([]Event, 0, usualEvents)
-	}
-	t.events = append(t.events, e)
+	t.w.apply(e)
 }
 
-// emitStage emits an event of the current stage.
-func (t *transition) emitStage(kind EventKind, due time.Time, reason Reason, actor Actor, comment string) {
-	t.emit(Event{Kind: kind, Stage: t.w.stage, Condition: NoIndex, Due: due, Reason: reason, Actor: actor, Comment: comment})
+// emit appends an event that nobody caused, and applies it.
+func (t *transition) emit(kind EventKind, stage, condition int, due time.Time) {
+	t.apply(t.event(kind, stage, condition, due))
 }
 
-// emitWhole emits an event of the workflow.
-func (t *transition) emitWhole(kind EventKind, due time.Time, reason Reason, actor Actor, comment string) {
-	t.emit(Event{Kind: kind, Stage: NoIndex, Condition: NoIndex, Due: due, Reason: reason, Actor: actor, Comment: comment})
+// emitBecause is emit for an event with a reason, that an actor may have caused.
+func (t *transition) emitBecause(kind EventKind, stage, condition int, due time.Time, reason Reason, actor Actor) {
+	e := t.event(kind, stage, condition, due)
+	e.Reason, e.Actor = reason, actor
+	t.apply(e)
+}
+
+// emitUntil is emit for what will happen at an instant in the current stage.
+func (t *transition) emitUntil(kind EventKind, condition int, due, until time.Time) {
+	e := t.event(kind, t.w.stage, condition, due)
+	e.Until = until
+	t.apply(e)
+}
+
+// emitOrder is emit for what somebody has ordered now.
+func (t *transition) emitOrder(kind EventKind, stage int, reason Reason, order *Order) {
+	e := t.event(kind, stage, NoIndex, t.now)
+	e.Reason, e.Actor, e.Comment = reason, order.Actor, order.Reason
+	t.apply(e)
 }
 
 // base is where the next wait is counted from, after something that was due at
@@ -61,7 +87,7 @@ func (t *transition) base(due time.Time) time.Time {
 
 // begin starts the workflow.
 func (t *transition) begin() {
-	t.emitWhole(EventWorkflowStarted, t.now, "", t.w.start.Actor, "")
+	t.emitBecause(EventWorkflowStarted, NoIndex, NoIndex, t.now, "", t.w.start.Actor)
 	t.armStage(t.now)
 	t.run(t.now)
 }
@@ -86,7 +112,7 @@ func (t *transition) run(until time.Time) {
 // or completes the workflow if there is none left.
 func (t *transition) armStage(base time.Time) {
 	for t.w.stage < t.w.plan.Len() {
-		t.emitStage(EventStageArmed, base, "", Actor{}, "")
+		t.emit(EventStageArmed, t.w.stage, NoIndex, base)
 		if len(t.w.gates) > 0 {
 			t.armConditions(base)
 			return
@@ -97,7 +123,7 @@ func (t *transition) armStage(base time.Time) {
 		t.act(base)
 		base = t.base(base)
 	}
-	t.emitWhole(EventWorkflowCompleted, base, "", Actor{}, "")
+	t.emit(EventWorkflowCompleted, NoIndex, NoIndex, base)
 }
 
 // armConditions begins the conditions of the current stage that are pending:
@@ -114,24 +140,24 @@ func (t *transition) armConditions(base time.Time) {
 // arm begins a condition of the current stage. It returns false if the
 // condition, and with it the stage, failed.
 func (t *transition) arm(i int, base time.Time) bool {
-	e := Event{Kind: EventConditionArmed, Stage: t.w.stage, Condition: i, Due: base}
+	kind, until := EventConditionArmed, time.Time{}
 	switch c := t.w.condition(i).(type) {
 	case Schedule:
-		until, err := dueOf(c, base, t.w.start.Zone)
+		due, err := dueOf(c, base, t.w.start.Zone)
 		if err != nil {
 			t.fail(i, base, ReasonOutOfRange, Actor{})
 			return false
 		}
-		e.Until = until
+		until = due
 	case Approval:
-		e.Kind = EventApprovalRequested
+		kind = EventApprovalRequested
 		if after := t.w.start.Approvals.ExpiresAfter; after > 0 {
-			if until := Instant(base.Add(after)); isInstant(until) {
-				e.Until = until // beyond all years it is as good as never
+			if expiry := Instant(base.Add(after)); isInstant(expiry) {
+				until = expiry // beyond all years it is as good as never
 			}
 		}
 	}
-	t.emit(e)
+	t.emitUntil(kind, i, base, until)
 	return true
 }
 
@@ -152,7 +178,7 @@ func dueOf(s Schedule, base time.Time, zone *time.Location) (time.Time, error) {
 
 // complete completes a condition and what follows from it.
 func (t *transition) complete(i int, due time.Time, reason Reason, actor Actor) {
-	t.emit(Event{Kind: EventConditionCompleted, Stage: t.w.stage, Condition: i, Due: due, Reason: reason, Actor: actor})
+	t.emitBecause(EventConditionCompleted, t.w.stage, i, due, reason, actor)
 	t.proceed()
 }
 
@@ -189,29 +215,28 @@ func (t *transition) goOn(base time.Time) {
 // it.
 func (t *transition) act(due time.Time) {
 	if t.w.acts() {
-		t.emitStage(EventActionApplied, due, "", Actor{}, "")
+		t.emit(EventActionApplied, t.w.stage, NoIndex, due)
 	}
-	t.emitStage(EventStageCompleted, due, "", Actor{}, "")
+	t.emit(EventStageCompleted, t.w.stage, NoIndex, due)
 }
 
 // fail fails a condition, its stage and the workflow.
 func (t *transition) fail(i int, due time.Time, reason Reason, actor Actor) {
-	t.emit(Event{Kind: EventConditionFailed, Stage: t.w.stage, Condition: i, Due: due, Reason: reason, Actor: actor})
+	t.emitBecause(EventConditionFailed, t.w.stage, i, due, reason, actor)
 	t.failStage(due, reason, actor)
 }
 
 // failStage fails the current stage and the workflow.
 func (t *transition) failStage(due time.Time, reason Reason, actor Actor) {
-	t.emitStage(EventStageFailed, due, reason, actor, "")
-	t.emitWhole(EventWorkflowFailed, due, reason, actor, "")
+	t.emitBecause(EventStageFailed, t.w.stage, NoIndex, due, reason, actor)
+	t.emitBecause(EventWorkflowFailed, NoIndex, NoIndex, due, reason, actor)
 }
 
 // review takes a review of an open approval.
 func (t *transition) review(r Review) {
-	t.emit(Event{
-		Kind: EventReviewed, Stage: r.Stage, Condition: r.Condition, Due: t.now,
-		Actor: r.Actor, Review: r.Kind, Comment: r.Comment,
-	})
+	e := t.event(EventReviewed, r.Stage, r.Condition, t.now)
+	e.Actor, e.Review, e.Comment = r.Actor, r.Kind, r.Comment
+	t.apply(e)
 	switch t.w.verdict(&t.w.gates[r.Condition]) {
 	case ReviewDecline:
 		t.fail(r.Condition, t.now, ReasonDeclined, r.Actor)
