@@ -50,6 +50,7 @@ func TestSameAnswers(t *testing.T) {
 						answer(got), got.Reason, theirAnswer(want.Detail), f.ours.AppendJSON(nil), document, write(t, w.theirSegments))
 				}
 				count.note(f.theirs, p.theirs, want.Detail)
+				count.spelling(f.ours, got)
 				count.malformed(got.Reason.Detail)
 			}
 		}
@@ -120,6 +121,24 @@ func (c tally) note(f *ldmodel.FeatureFlag, context ldcontext.Context, d ldreaso
 	}
 }
 
+// spelling counts how it is spelled that a rollout is one of an experiment.
+func (c tally) spelling(f flags.Flag, e flags.Evaluation) {
+	env, _ := f.Environment(environment)
+	served := env.Fallthrough()
+	for i, rule := range env.Rules() {
+		if i == e.Reason.RuleIndex {
+			served = rule.Served()
+		}
+	}
+	rollout, ok := served.Rollout()
+	if !ok || e.Reason.Kind != flags.ReasonRuleMatch && e.Reason.Kind != flags.ReasonFallthrough {
+		return
+	}
+	if variation, ok := rollout.Experiment(); ok {
+		c["experiment, allocation given "+strconv.FormatBool(variation >= 0)]++
+	}
+}
+
 // malformed counts what makes a flag malformed. Only our detail tells.
 func (c tally) malformed(detail string) {
 	for _, what := range []string{"prerequisites go in a circle", "segments go in a circle", "refers to no attribute", "is not said"} {
@@ -156,6 +175,7 @@ func wanted() []string {
 		"malformed: prerequisites go in a circle", "malformed: segments go in a circle", "malformed: refers to no attribute",
 		"malformed: is not said", "off variation, given true", "off variation, given false", "prerequisites met", "context of several kinds", "path",
 		"rollout", "rollout by attribute", "rollout by seed", "experiment, in it true", "experiment, in it false",
+		"experiment, allocation given true", "experiment, allocation given false",
 	}
 	for _, op := range operators {
 		for _, negate := range []bool{false, true} {

@@ -3,6 +3,7 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -42,9 +43,10 @@ func (w *world) GetSegment(key string) *ldmodel.Segment { return w.theirSegments
 // object is a JSON object to be written.
 type object map[string]any
 
-// newWorld makes a world of documents. Both sides read the same: the object that
-// says what a flag serves in an environment is, together with key and variations
-// of the flag, what the SDK reads.
+// newWorld makes a world of documents. Both sides read the same, but for the
+// spelling of experiments: the object that says what a flag serves in an
+// environment is, together with key and variations of the flag, what the SDK
+// reads.
 func newWorld(t testing.TB, variations map[string][]any, environments, segments map[string]object) *world {
 	w := &world{theirFlags: map[string]*ldmodel.FeatureFlag{}, theirSegments: map[string]*ldmodel.Segment{}}
 	var ours []flags.Flag
@@ -59,14 +61,10 @@ func newWorld(t testing.TB, variations map[string][]any, environments, segments 
 		f, problems := flags.DecodeFlag(document)
 		require.NoError(t, problems.Err(), "%s", document)
 
-		var parts struct {
-			Environments map[string]map[string]json.RawMessage
-		}
-		require.NoError(t, json.Unmarshal(document, &parts))
-		read := parts.Environments[environment]
-		read["key"], read["variations"] = write(t, key), write(t, variations[key])
+		read := maps.Clone(environments[key])
+		read["key"], read["variations"] = key, variations[key]
 		theirs := new(ldmodel.FeatureFlag)
-		require.NoError(t, json.Unmarshal(write(t, read), theirs))
+		require.NoError(t, json.Unmarshal(write(t, forSDK(read)), theirs))
 
 		w.flags = append(w.flags, pair{f, theirs})
 		w.theirFlags[key] = theirs
@@ -85,6 +83,33 @@ func newWorld(t testing.TB, variations map[string][]any, environments, segments 
 	w.known = flags.NewKnown(ours, ourSegments)
 	w.evaluator = evaluation.NewEvaluator(w)
 	return w
+}
+
+// forSDK returns a value in which rollouts say as the SDK reads it what they say
+// in the spelling of the REST API: that they are of an experiment, and which
+// variations are not tracked.
+func forSDK(v any) any {
+	switch v := v.(type) {
+	case []object:
+		list := []any{}
+		for _, o := range v {
+			list = append(list, forSDK(o))
+		}
+		return list
+	case object:
+		o := object{}
+		for name, member := range v {
+			o[name] = forSDK(member)
+		}
+		if o["experimentAllocation"] != nil && o["kind"] == nil {
+			o["kind"] = "experiment"
+		}
+		if o["_untracked"] != nil {
+			o["untracked"] = o["_untracked"]
+		}
+		return o
+	}
+	return v
 }
 
 func write(t testing.TB, v any) []byte {
@@ -411,11 +436,20 @@ func (g *generator) serves(o object, variations int) {
 	if g.chance(30) {
 		rollout["seed"] = pick[any](g, 0, 1, 61, -5, 9007199254740993)
 	}
-	if g.chance(30) {
-		rollout["kind"], rollout["experimentAllocation"] = "experiment", object{"defaultVariation": 0, "canReshuffle": true}
-	} else if g.chance(20) {
+	allocation := object{"defaultVariation": 0, "canReshuffle": true}
+	switch g.IntN(20) {
+	case 0, 1, 2:
+		rollout["kind"] = "experiment"
+	case 3, 4:
+		rollout["experimentAllocation"] = allocation
+	case 5:
+		rollout["kind"], rollout["experimentAllocation"] = "experiment", allocation
+	case 6:
+		rollout["kind"], rollout["experimentAllocation"] = "rollout", allocation
+	case 7, 8:
 		rollout["kind"] = "rollout"
 	}
+	spellings := pick(g, []string{"untracked"}, []string{"_untracked"}, []string{"untracked", "_untracked"})
 	left := 100_000
 	weights := []object{}
 	for i := range 1 + g.IntN(4) {
@@ -427,7 +461,9 @@ func (g *generator) serves(o object, variations int) {
 		w := object{"variation": g.IntN(variations), "weight": weight}
 		if g.chance(40) {
 			untracked := g.chance(70)
-			w["_untracked"], w["untracked"] = untracked, untracked
+			for _, name := range spellings {
+				w[name] = untracked
+			}
 		}
 		weights = append(weights, w)
 	}

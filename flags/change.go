@@ -513,6 +513,7 @@ func (t *teller) serve(what string, from, to *servedBody) {
 	if a.seed != b.seed {
 		t.tell(what, ": another seed: contexts get other shares")
 	}
+	t.truth(a.isExperiment(), b.isExperiment(), what+": the rollout is an experiment", what+": the rollout is no longer an experiment")
 	t.unknown(what, a.more, b.more)
 	if len(t.list) == told {
 		t.tell(what, ": the rollout changed in what is no weight")

@@ -426,7 +426,7 @@ func (d *differ) serve(is, want *servedBody, instruction func(Serve) Instruction
 // between returns what is served in between two rollouts, so that what the
 // second does not have of the first gets lost, and nothing else.
 func (d *differ) between(is, want *rolloutBody) Serve {
-	if is.seed != want.seed || !is.allocation.same(want.allocation) || !sameMore(is.more, want.more) {
+	if is.seed != want.seed || is.isExperiment() != want.isExperiment() || !is.allocation.same(want.allocation) || !sameMore(is.more, want.more) {
 		return ServeVariation(d.id(0))
 	}
 	var kept Rollout

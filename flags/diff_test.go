@@ -268,3 +268,37 @@ e: rule 3: no longer requires that q is nothing`, "remove rule s; add a rule: if
 		require.True(t, after(t, from, printed(t, patch), "e").Same(to, "e"))
 	}
 }
+
+// TestExperimentsInDifferences holds that being an experiment is a difference,
+// however it is spelled, that instructions drop an experiment and cannot make
+// one, and that other weights keep it.
+func TestExperimentsInDifferences(t *testing.T) {
+	flag := func(members string) flags.Flag {
+		return decodeFlag(t, `{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1},{"_id":"b","value":2}],"environments":{"e":{"on":true,"salt":"s","fallthrough":{"rollout":{`+
+			members+`"contextKind":"user"}}}}}`)
+	}
+	const weights = `"variations":[{"variation":0,"weight":30000},{"variation":1,"weight":70000}],`
+	plain, experiment := flag(weights), flag(`"kind":"experiment",`+weights)
+	require.True(t, plain.Same(flag(`"kind":"rollout",`+weights), "e"))
+	require.True(t, experiment.Same(flag(`"kind":"experiment",`+strings.ReplaceAll(weights, "}", `,"untracked":false}`)), "e"))
+	require.False(t, experiment.Same(flag(`"kind":"experiment",`+strings.ReplaceAll(weights, "}", `,"untracked":true}`)), "e"))
+	allocated := flag(weights + `"experimentAllocation":{"defaultVariation":0},`)
+	require.True(t, allocated.Same(flag(`"kind":"experiment",`+weights+`"experimentAllocation":{"defaultVariation":0},`), "e"))
+	require.False(t, allocated.Same(flag(`"kind":"rollout",`+weights+`"experimentAllocation":{"defaultVariation":0},`), "e"))
+	require.False(t, allocated.Same(experiment, "e"))
+	require.False(t, plain.Same(experiment, "e"))
+	require.Equal(t, "e: default rule: the rollout is an experiment", flags.DescribeChange(plain, experiment)[0].String())
+	require.Equal(t, "e: default rule: the rollout is no longer an experiment", flags.DescribeChange(experiment, plain)[0].String())
+
+	patch, err := flags.Diff(experiment, plain, "e", nil)
+	require.NoError(t, err)
+	require.Len(t, patch.Instructions, 2, "something else is served in between")
+	require.True(t, after(t, experiment, patch, "e").Same(plain, "e"))
+	_, err = flags.Diff(plain, experiment, "e", nil)
+	require.ErrorContains(t, err, `at "/environments/e/fallthrough"`)
+
+	turned := flags.UpdateFallthroughVariationOrRollout(flags.ServeRollout(flags.Rollout{Weights: []flags.Weight{{"a", 70_000}, {"b", 30_000}}}))
+	result := after(t, flag(`"kind":"experiment",`+strings.ReplaceAll(weights, "}", `,"untracked":true}`)), flags.Patch{Instructions: []flags.Instruction{turned}}, "e")
+	require.Contains(t, string(result.AppendJSON(nil)),
+		`{"kind":"experiment","variations":[{"variation":0,"weight":70000,"untracked":true},{"variation":1,"weight":30000,"untracked":true}],"contextKind":"user"}`)
+}

@@ -274,7 +274,8 @@ func (e *evaluator) served(b *flagBody, env *environmentBody, s *servedBody, rea
 	}
 	r := s.rollout
 	attribute := r.bucketBy
-	if r.allocation != nil {
+	experiment := r.isExperiment()
+	if experiment {
 		attribute = "" // experiments tell contexts apart by their keys
 	}
 	at, outcome := e.bucket(b.key, env.salt, r.seed, r.contextKind, attribute)
@@ -282,7 +283,7 @@ func (e *evaluator) served(b *flagBody, env *environmentBody, s *servedBody, rea
 		return malformed("what " + reason.subject() + " serves depends on " + strictjson.Quote(attribute) + ", which refers to no attribute")
 	}
 	w, covered := r.share(at)
-	reason.InExperiment = r.allocation != nil && !w.Untracked && (!covered || outcome != bucketNoContext)
+	reason.InExperiment = experiment && !w.Untracked && (!covered || outcome != bucketNoContext)
 	return b.serves(w.Variation, reason)
 }
 

@@ -151,6 +151,12 @@ func TestEvaluate(t *testing.T) {
 		"experiment":               {`"on":true,"fallthrough":{"rollout":{"experimentAllocation":{"defaultVariation":0},"bucketBy":"//","contextKind":"user","variations":[{"variation":1,"weight":100000}]}}`, ada, `1 {"kind":"FALLTHROUGH","inExperiment":true}`},
 		"experiment, not tracked":  {`"on":true,"fallthrough":{"rollout":{"experimentAllocation":{"defaultVariation":0},"variations":[{"variation":1,"weight":100000,"_untracked":true}]}}`, ada, `1 {"kind":"FALLTHROUGH"}`},
 		"experiment, not its kind": {`"on":true,"fallthrough":{"rollout":{"experimentAllocation":{"defaultVariation":0},"contextKind":"org","variations":[{"variation":1,"weight":100000}]}}`, ada, `1 {"kind":"FALLTHROUGH"}`},
+		"experiment by its kind":   {`"on":true,"fallthrough":{"rollout":{"kind":"experiment","bucketBy":"//","contextKind":"user","variations":[{"variation":1,"weight":100000}]}}`, ada, `1 {"kind":"FALLTHROUGH","inExperiment":true}`},
+		"experiment by both":       {`"on":true,"fallthrough":{"rollout":{"kind":"experiment","experimentAllocation":{"defaultVariation":0},"variations":[{"variation":1,"weight":100000,"untracked":false}]}}`, ada, `1 {"kind":"FALLTHROUGH","inExperiment":true}`},
+		"experiment, untracked":    {`"on":true,"fallthrough":{"rollout":{"kind":"experiment","variations":[{"variation":1,"weight":100000,"untracked":true}]}}`, ada, `1 {"kind":"FALLTHROUGH"}`},
+		"experiment, kind null":    {`"on":true,"fallthrough":{"rollout":{"kind":null,"experimentAllocation":{"defaultVariation":0},"variations":[{"variation":1,"weight":100000,"untracked":null}]}}`, ada, `1 {"kind":"FALLTHROUGH","inExperiment":true}`},
+		"no experiment by kind":    {`"on":true,"fallthrough":{"rollout":{"kind":"rollout","experimentAllocation":{"defaultVariation":0},"variations":[{"variation":1,"weight":100000}]}}`, ada, `1 {"kind":"FALLTHROUGH"}`},
+		"rollout by kind, no path": {`"on":true,"fallthrough":{"rollout":{"kind":"rollout","bucketBy":"//","contextKind":"user","variations":[{"variation":1,"weight":100000}]}}`, ada, servesNothing},
 		"experiment of a rule":     {on + `,"rules":[{"_id":"r","clauses":[],"rollout":{"experimentAllocation":{"defaultVariation":0},"variations":[{"variation":1,"weight":100000}]}}]`, ada, `1 {"kind":"RULE_MATCH","ruleIndex":0,"ruleId":"r","inExperiment":true}`},
 	} {
 		t.Run(name, func(t *testing.T) {

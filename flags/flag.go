@@ -443,7 +443,7 @@ func (r *flagReader) document() *flagBody {
 		case "creationDate":
 			b.created = r.date()
 		case "includeInSnippet":
-			b.inSnippet = truthOrNone{given: d.Kind() != strictjson.Null, is: r.flag()}
+			b.inSnippet = r.truthOrNone()
 		case "clientSideAvailability":
 			b.availability = r.availability()
 		case "variations":
@@ -568,6 +568,11 @@ func (r *flagReader) flagID() string {
 	id := r.optional(blankText)
 	r.report(idDefect(id))
 	return id
+}
+
+// truthOrNone reads a boolean, or null as none.
+func (r *flagReader) truthOrNone() truthOrNone {
+	return truthOrNone{given: r.d.Kind() != strictjson.Null, is: r.flag()}
 }
 
 // keep appends a member as it is.

@@ -11,8 +11,10 @@ import (
 // environment; "" stands for none. It is the equality that [Diff] keeps to.
 // These make no difference: versions, dates of changes, members that are
 // unknown and begin with an underscore, the summary of the kinds of contexts
-// that is called evaluation, lists of targets that are empty, and whether "user" is
-// written as a kind of context or left out.
+// that is called evaluation, lists of targets that are empty, and what is
+// meant in either case: whether "user" is written as a kind of context, the kind
+// of a rollout that is an experiment or none without it, and how it is spelled that
+// a variation is not tracked.
 func (f Flag) Same(other Flag, environment string) bool {
 	if f.body == other.body {
 		return true
@@ -148,7 +150,7 @@ func (s *servedBody) same(o *servedBody) bool {
 
 func (b *rolloutBody) same(o *rolloutBody) bool {
 	return orUser(b.contextKind) == orUser(o.contextKind) && b.bucketBy == o.bucketBy && b.seed == o.seed &&
-		b.allocation.same(o.allocation) && equalPointed(b.weights, o.weights, (*weightBody).same) && sameMore(b.more, o.more)
+		b.isExperiment() == o.isExperiment() && b.allocation.same(o.allocation) && equalPointed(b.weights, o.weights, (*weightBody).same) && sameMore(b.more, o.more)
 }
 
 func (a *allocationBody) same(o *allocationBody) bool {

@@ -14,6 +14,7 @@ type servedBody struct {
 
 // rolloutBody is not changed once it is in a flag.
 type rolloutBody struct {
+	kind                  rolloutKind
 	weights               []weightBody
 	contextKind, bucketBy string // as in the document; "" are user and key
 	seed                  number
@@ -21,10 +22,30 @@ type rolloutBody struct {
 	more                  string
 }
 
+// rolloutKind says what a rollout is, "" that its document leaves it to other
+// members.
+type rolloutKind string
+
+const (
+	rolloutPlain      rolloutKind = "rollout"
+	rolloutExperiment rolloutKind = "experiment"
+)
+
 type weightBody struct {
 	WeightedVariation
-	more string
+	spelling trackingSpelling
+	more     string
 }
+
+// trackingSpelling says how the document spells that a variation is not
+// tracked.
+type trackingSpelling byte
+
+const (
+	spelledByREST trackingSpelling = iota // _untracked
+	spelledBySDK                          // untracked
+	spelledByBoth
+)
 
 // allocationBody says what an experiment does with the contexts that it leaves
 // out.
@@ -98,12 +119,22 @@ func (r FlagRollout) Seed() (int64, bool) {
 }
 
 // Experiment reports whether the rollout is one of an experiment, and then
-// which variation the contexts get that are not a part of it.
+// which variation the contexts get that are not a part of it, -1 if the document
+// does not say. It is one if its kind is "experiment", as SDKs get it, or, where
+// no kind is given, if it has an allocation, as the REST API writes it.
 func (r FlagRollout) Experiment() (variation int, ok bool) {
-	if a := r.get().allocation; a != nil {
-		return a.variation, true
+	b := r.get()
+	switch {
+	case !b.isExperiment():
+		return 0, false
+	case b.allocation == nil:
+		return -1, true
 	}
-	return 0, false
+	return b.allocation.variation, true
+}
+
+func (b *rolloutBody) isExperiment() bool {
+	return b.kind == rolloutExperiment || b.kind == "" && b.allocation != nil
 }
 
 func (s *servedBody) given() bool { return s.single || s.rollout != nil }
@@ -122,6 +153,7 @@ func (s *servedBody) appendMembers(dst []byte) []byte {
 
 func (b *rolloutBody) appendJSON(dst []byte) []byte {
 	start := len(dst)
+	dst = appendText(dst, "kind", string(b.kind))
 	dst = appendList(appendName(dst, "variations"), b.weights, (*weightBody).appendJSON)
 	dst = appendText(dst, "contextKind", b.contextKind)
 	dst = appendText(dst, "bucketBy", b.bucketBy)
@@ -139,8 +171,11 @@ func (w *weightBody) appendJSON(dst []byte) []byte {
 	start := len(dst)
 	dst = strictjson.AppendInt(appendName(dst, "variation"), int64(w.Variation))
 	dst = strictjson.AppendInt(appendName(dst, "weight"), int64(w.Weight))
-	if w.Untracked {
+	if w.Untracked && w.spelling != spelledBySDK {
 		dst = strictjson.AppendBool(appendName(dst, "_untracked"), true)
+	}
+	if w.spelling != spelledByREST {
+		dst = strictjson.AppendBool(appendName(dst, "untracked"), w.Untracked)
 	}
 	return closeObject(append(dst, w.more...), start)
 }
@@ -172,7 +207,7 @@ func (r *flagReader) byDefault() (s servedBody, more string) {
 	return s, more
 }
 
-var rolloutMembers = []string{"variations", "contextKind", "bucketBy", "seed", "experimentAllocation"}
+var rolloutMembers = []string{"kind", "variations", "contextKind", "bucketBy", "seed", "experimentAllocation"}
 
 func (r *flagReader) rollout() *rolloutBody {
 	b := new(rolloutBody)
@@ -180,6 +215,8 @@ func (r *flagReader) rollout() *rolloutBody {
 	var given bool
 	b.more, given = r.object(func(name string) bool {
 		switch name {
+		case "kind":
+			b.kind = r.rolloutKind()
 		case "variations":
 			variationsGiven = true
 			b.weights = r.flagWeights()
@@ -202,6 +239,23 @@ func (r *flagReader) rollout() *rolloutBody {
 		r.missing("variations", messageMissing)
 	}
 	return b
+}
+
+// rolloutKind reads what a rollout is, or null as nothing. SDKs take any other
+// kind for a plain rollout; here it is an error, for it was meant to be
+// something else.
+func (r *flagReader) rolloutKind() rolloutKind {
+	if r.d.Null() {
+		return ""
+	}
+	s, ok := r.d.ReadString()
+	kind := rolloutKind(s)
+	if ok && kind != rolloutPlain && kind != rolloutExperiment {
+		r.d.ReportFunc(string(CodeUnknownKind), func() string {
+			return strictjson.Quote(s) + " is no kind of rollout" + meant(s, []rolloutKind{rolloutPlain, rolloutExperiment})
+		})
+	}
+	return kind
 }
 
 var allocationMembers = []string{"defaultVariation"}
@@ -246,10 +300,11 @@ func (r *flagReader) flagWeights() []weightBody {
 	return list
 }
 
-var flagWeightMembers = []string{"variation", "weight", "_untracked"}
+var flagWeightMembers = []string{"variation", "weight", "_untracked", "untracked"}
 
 func (r *flagReader) flagWeight() (w weightBody) {
 	variationGiven, weightGiven := false, false
+	var byREST, bySDK truthOrNone
 	var given bool
 	w.more, given = r.object(func(name string) bool {
 		switch name {
@@ -265,7 +320,9 @@ func (r *flagReader) flagWeight() (w weightBody) {
 			}
 			w.Weight = int(weight)
 		case "_untracked":
-			w.Untracked = r.flag()
+			byREST = r.truthOrNone()
+		case "untracked":
+			bySDK = r.truthOrNone()
 		default:
 			return false
 		}
@@ -278,6 +335,16 @@ func (r *flagReader) flagWeight() (w weightBody) {
 		r.missing("variation", messageMissing)
 	case given && !weightGiven:
 		r.missing("weight", messageMissing)
+	}
+	w.Untracked = byREST.is || bySDK.is
+	switch {
+	case byREST.given && bySDK.given:
+		w.spelling = spelledByBoth
+		if byREST.is != bySDK.is {
+			r.d.ReportMember("untracked", string(CodeAmbiguous), `says otherwise than "_untracked", which is the same member in another spelling`)
+		}
+	case bySDK.given:
+		w.spelling = spelledBySDK
 	}
 	return w
 }

@@ -2,6 +2,7 @@ package flags_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -249,6 +250,11 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{`["ada"],"variation":0`, `["ada"],"variation":0,"contextKind":"bench"`, "/environments/lab/targets/0/contextKind: must be user: contexts of other kinds stand in contextTargets [malformed]"},
 		{`["ada"],"variation":0`, `["ada"]`, "/environments/lab/targets/0/variation: is missing [required]"},
 		{`"_id":"r","variation":0`, `"_id":"r"`, "/environments/lab/rules/0/variation: give variation or rollout [required]"},
+		{`{"rollout":{"variations"`, `{"rollout":{"kind":"experment","variations"`, `/environments/lab/fallthrough/rollout/kind: "experment" is no kind of rollout; did you mean "experiment"? [unknown_kind]`},
+		{`{"rollout":{"variations"`, `{"rollout":{"kind":"","variations"`, `/environments/lab/fallthrough/rollout/kind: "" is no kind of rollout; must be one of rollout, experiment [unknown_kind]`},
+		{`{"rollout":{"variations"`, `{"rollout":{"kind":1,"variations"`, `/environments/lab/fallthrough/rollout/kind: is a number, must be a string [wrong_type]`},
+		{`"weight":60000}`, `"weight":60000,"untracked":1}`, `/environments/lab/fallthrough/rollout/variations/0/untracked: is a number, must be a boolean [wrong_type]`},
+		{`"weight":60000}`, `"weight":60000,"untracked":true,"_untracked":false}`, `/environments/lab/fallthrough/rollout/variations/0/untracked: says otherwise than "_untracked", which is the same member in another spelling [ambiguous]`},
 		{`"_id":"r","variation":0`, `"_id":"r","variation":0,"rollout":{"variations":[{"variation":0,"weight":100000}]}`, "/environments/lab/rules/0/rollout: cannot stand beside the other: serve one variation, or several by weight [exclusive]"},
 		{`"_id":"c"`, `"_id":"r"`, "/environments/lab/rules/0/clauses/0/_id: is the id of another rule or clause too [duplicate]"},
 		{`"op":"in"`, `"op":"inn"`, `/environments/lab/rules/0/clauses/0/op: "inn" is no operator; did you mean "in"? [unknown_kind]`},
@@ -378,4 +384,41 @@ func FuzzDecodeFlag(f *testing.F) {
 		require.True(t, flag.Same(again, ""))
 		require.Empty(t, flags.DescribeChange(flag, again))
 	})
+}
+
+// TestSpellingsOfExperiments holds that what says that a rollout is one of an
+// experiment is written as it was given, and told.
+func TestSpellingsOfExperiments(t *testing.T) {
+	const document = `{"key":"k","kind":"multivariate","variations":[{"value":1}],"environments":{"e":{"on":true,"fallthrough":{"rollout":%s}}}}`
+	for _, c := range []struct {
+		rollout, written string
+		variation        int
+		experiment       bool
+	}{
+		{`{"variations":[{"variation":0,"weight":100000}]}`, "", 0, false},
+		{`{"kind":"rollout","variations":[{"variation":0,"weight":100000}]}`, "", 0, false},
+		{`{"kind":"experiment","variations":[{"variation":0,"weight":100000,"untracked":true}]}`, "", -1, true},
+		{`{"kind":"experiment","variations":[{"variation":0,"weight":100000,"untracked":false}]}`, "", -1, true},
+		{`{"kind":"experiment","variations":[{"variation":0,"weight":100000,"_untracked":true,"untracked":true}]}`, "", -1, true},
+		{`{"variations":[{"variation":0,"weight":100000,"_untracked":true}],"experimentAllocation":{"defaultVariation":0}}`, "", 0, true},
+		{`{"kind":"experiment","variations":[{"variation":0,"weight":100000}],"experimentAllocation":{"defaultVariation":0}}`, "", 0, true},
+		{`{"kind":"rollout","variations":[{"variation":0,"weight":100000}],"experimentAllocation":{"defaultVariation":0}}`, "", 0, false},
+		{
+			`{"kind":null,"variations":[{"variation":0,"weight":100000,"untracked":false,"_untracked":false}]}`,
+			`{"variations":[{"variation":0,"weight":100000,"untracked":false}]}`, 0, false,
+		},
+	} {
+		f := decodeFlag(t, fmt.Sprintf(document, c.rollout))
+		want := c.written
+		if want == "" {
+			want = c.rollout
+		}
+		require.Contains(t, string(f.AppendJSON(nil)), `"rollout":`+want+"}")
+		require.Equal(t, string(f.AppendJSON(nil)), string(decodeFlag(t, string(f.AppendJSON(nil))).AppendJSON(nil)))
+		e, _ := f.Environment("e")
+		rollout, _ := e.Fallthrough().Rollout()
+		variation, experiment := rollout.Experiment()
+		require.Equal(t, c.experiment, experiment, c.rollout)
+		require.Equal(t, c.variation, variation, c.rollout)
+	}
 }

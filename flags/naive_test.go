@@ -779,6 +779,9 @@ func (n *naive) removeVariation(gone int) {
 			move(w.(object), "variation")
 		}
 		rollout["variations"] = weights
+		if a, ok := rollout["experimentAllocation"].(object); ok {
+			move(a, "defaultVariation")
+		}
 	}
 	if d, ok := n.flag["defaults"].(object); ok {
 		move(d, "onVariation")

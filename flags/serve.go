@@ -391,7 +391,7 @@ func (w *work) updateOffVariation(args []arg) error {
 
 // served returns what the document says of what is served, in place of what was
 // served before. Of a rollout that takes the place of one, what the instruction
-// cannot say stays: the seed, the experiment, which variations are tracked, and
+// cannot say stays: its kind, the seed, the experiment, which variations are tracked, and
 // unknown members.
 func (w *work) served(s Serve, before *servedBody) (servedBody, error) {
 	if s.single {
@@ -414,7 +414,7 @@ func (w *work) served(s Serve, before *servedBody) (servedBody, error) {
 		body := weightBody{WeightedVariation: WeightedVariation{Variation: index, Weight: weight.Weight}}
 		if old != nil {
 			if j := old.weight(index); j >= 0 {
-				body.Untracked, body.more = old.weights[j].Untracked, old.weights[j].more
+				body.Untracked, body.spelling, body.more = old.weights[j].Untracked, old.weights[j].spelling, old.weights[j].more
 				w.growth += len(body.more)
 			}
 		}
@@ -435,7 +435,7 @@ func (w *work) served(s Serve, before *servedBody) (servedBody, error) {
 			b.weights = old.weights // in the order that they have
 		}
 	}
-	w.growth += 64 * len(b.weights)
+	w.growth += 80 * len(b.weights)
 	return servedBody{rollout: b}, nil
 }
 

@@ -218,7 +218,14 @@ func (w *flagWriter) serve(o jsonObject) jsonObject {
 			weight = w.count("weight", 0, left)
 		}
 		left -= weight
-		weights = append(weights, w.with(jsonObject{"variation": i, "weight": weight}))
+		share := w.with(jsonObject{"variation": i, "weight": weight})
+		switch w.count("tracked", 0, 7) {
+		case 6:
+			share["_untracked"] = true
+		case 7:
+			share["untracked"] = w.some("untracked")
+		}
+		weights = append(weights, share)
 	}
 	if w.count("another order", 0, 5) == 5 {
 		slices.Reverse(weights)
@@ -229,6 +236,14 @@ func (w *flagWriter) serve(o jsonObject) jsonObject {
 	}
 	if w.some("bucket by") {
 		rollout["bucketBy"] = "bench"
+	}
+	switch w.count("kind of rollout", 0, 7) {
+	case 5:
+		rollout["kind"] = "rollout"
+	case 6:
+		rollout["kind"] = "experiment"
+	case 7:
+		rollout["experimentAllocation"] = jsonObject{"defaultVariation": w.index()}
 	}
 	o["rollout"] = w.with(rollout)
 	return o
