@@ -3,6 +3,7 @@ package flags
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
@@ -50,6 +51,10 @@ func (e Evaluation) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), ni
 // when it is negated; a value that is no regular expression, date or version
 // never matches where one is needed.
 //
+// Prerequisites and segments that name each other in a row of more than 1,000
+// make the flag malformed too, so that no documents exhaust the stack. In this
+// the SDKs, which have no limit, answer otherwise.
+//
 // Rules that are disabled are passed over. A flag that is archived is evaluated
 // as if it were not.
 func Evaluate(f Flag, environment string, c Context, known Lookup) Evaluation {
@@ -79,12 +84,13 @@ type evaluator struct {
 	segments  chain // those that are being looked at
 	unbounded bool  // an unbounded segment was asked for
 
-	// What was found out about other flags and segments, once many were looked
-	// at: they may name each other so that each is met very often. It does not
-	// depend on who names them unless they go in a circle, which ends all.
+	// What was found out about other flags and segments, by the keys that they
+	// were asked for with, once many were looked at: they may name each other so
+	// that each is met very often. It does not depend on who names them unless
+	// they go in a circle or too deep, which ends all.
 	looks    int
-	results  map[*flagBody]Evaluation
-	isInside map[*segmentBody]bool
+	serves   map[string]int // indexes of variations, -1 if the flag is off or serves none
+	isInside map[string]bool
 }
 
 // maxDetail is how many bytes of a detail say where the defect is.
@@ -94,37 +100,57 @@ const maxDetail = 256
 // out is kept.
 const manyLooks = 32
 
-// chain holds the keys of what is being looked at, outermost first. The first
-// ones need no memory of their own.
+// mostDeep is how many flags may require one another in a row, and how many
+// segments name one another. It keeps the stack small, of which a flag takes two
+// kilobytes and a segment one.
+const mostDeep = 1000
+
+// chain holds the different keys of what is being looked at, outermost first.
+// The first ones need no memory of their own, and the others are looked up, so
+// that a long chain costs no more than its length.
 type chain struct {
 	n     int
 	first [4]string
-	more  []string
+	more  map[string]struct{}
 }
+
+func (c *chain) isFull() bool { return c.n == mostDeep }
 
 func (c *chain) push(key string) {
 	if c.n < len(c.first) {
 		c.first[c.n] = key
 	} else {
-		c.more = append(c.more, key)
+		if c.more == nil {
+			c.more = map[string]struct{}{}
+		}
+		c.more[key] = struct{}{}
 	}
 	c.n++
 }
 
-func (c *chain) pop() {
+// pop takes off the key that was pushed last.
+func (c *chain) pop(key string) {
 	c.n--
 	if c.n >= len(c.first) {
-		c.more = c.more[:len(c.more)-1]
+		delete(c.more, key)
 	}
 }
 
 func (c *chain) has(key string) bool {
-	for i := range min(c.n, len(c.first)) {
-		if c.first[i] == key {
-			return true
-		}
+	if slices.Contains(c.first[:min(c.n, len(c.first))], key) {
+		return true
 	}
-	return slices.Contains(c.more, key)
+	_, there := c.more[key]
+	return there
+}
+
+// within says where a defect is, unless much is said of it already: flags and
+// segments may name each other without end.
+func within(defect string, where ...string) string {
+	if len(defect) >= maxDetail {
+		return defect
+	}
+	return strings.Join(append(where, defect), "")
 }
 
 func failure(kind ErrorKind, detail string) Evaluation {
@@ -185,42 +211,53 @@ func (b *flagBody) offered(env *environmentBody, reason Reason) Evaluation {
 // prerequisites returns the key of the first prerequisite that fails, "" if none
 // does, or what makes all of it malformed.
 func (e *evaluator) prerequisites(b *flagBody, env *environmentBody) (failed, defect string) {
+	if e.flags.isFull() {
+		return "", "there are more than " + strconv.Itoa(mostDeep) + " prerequisites in a row"
+	}
 	e.flags.push(b.key)
-	defer e.flags.pop()
+	defer e.flags.pop(b.key)
 	for i := range env.prerequisites {
 		p := &env.prerequisites[i]
-		other, there := e.lookUpFlag(p.Key)
-		if !there {
-			return p.Key, ""
-		}
-		if e.flags.has(other.key) {
-			return "", "its prerequisites go in a circle, by " + strictjson.Quote(other.key)
-		}
-		otherEnv := other.environments[other.environment(e.environment)]
-		result, ok := e.prerequisite(other, otherEnv)
-		if !ok {
-			return "", "prerequisite " + strictjson.Quote(p.Key) + ": " + result.Reason.Detail
-		}
-		if !otherEnv.on || result.Variation != p.Variation {
+		variation, defect := e.prerequisite(p.Key)
+		switch {
+		case defect != "":
+			return "", defect
+		case variation != p.Variation:
 			return p.Key, ""
 		}
 	}
 	return "", ""
 }
 
-// prerequisite evaluates a flag that is a prerequisite.
-func (e *evaluator) prerequisite(b *flagBody, env *environmentBody) (result Evaluation, ok bool) {
-	if result, ok := e.results[b]; ok {
-		return result, true
+// prerequisite returns the variation that a prerequisite serves while it is on,
+// -1 if there is none, or what makes all of it malformed.
+func (e *evaluator) prerequisite(key string) (variation int, defect string) {
+	if variation, there := e.serves[key]; there {
+		return variation, ""
 	}
-	result, ok = e.flag(b, env)
-	if e.looks++; ok && e.looks > manyLooks {
-		if e.results == nil {
-			e.results = map[*flagBody]Evaluation{}
+	b, there := e.lookUpFlag(key)
+	if !there {
+		return -1, ""
+	}
+	if e.flags.has(b.key) {
+		return -1, "its prerequisites go in a circle, by " + strictjson.Quote(b.key)
+	}
+	env := b.environments[b.environment(e.environment)]
+	result, ok := e.flag(b, env)
+	if !ok {
+		return -1, within(result.Reason.Detail, "prerequisite ", strictjson.Quote(key), ": ")
+	}
+	variation = result.Variation
+	if !env.on {
+		variation = -1
+	}
+	if e.looks++; e.looks > manyLooks {
+		if e.serves == nil {
+			e.serves = map[string]int{}
 		}
-		e.results[b] = result
+		e.serves[key] = variation
 	}
-	return result, ok
+	return variation, ""
 }
 
 // lookUpFlag returns a flag that is known in the environment.
@@ -358,35 +395,38 @@ func (e *evaluator) anySegment(keys []datum) (in bool, defect string) {
 		return false, ""
 	}
 	for i := range keys {
-		s, ok := e.known.LookUpSegment(keys[i].text)
-		if !ok || s.body == nil || s.body.deleted {
-			continue
-		}
-		if in, defect = e.segment(s.body); in || defect != "" {
+		if in, defect = e.segment(keys[i].text); in || defect != "" {
 			return in, defect
 		}
 	}
 	return false, ""
 }
 
-// segment reports whether the context is in a segment.
-func (e *evaluator) segment(s *segmentBody) (in bool, defect string) {
-	if in, known := e.isInside[s]; known {
+// segment reports whether the context is in the segment with a key.
+func (e *evaluator) segment(key string) (in bool, defect string) {
+	if in, known := e.isInside[key]; known {
 		return in, ""
 	}
-	in, defect = e.lookInto(s)
+	s, ok := e.known.LookUpSegment(key)
+	if !ok || s.body == nil || s.body.deleted {
+		return false, ""
+	}
+	in, defect = e.lookInto(s.body)
 	if e.looks++; defect == "" && e.looks > manyLooks {
 		if e.isInside == nil {
-			e.isInside = map[*segmentBody]bool{}
+			e.isInside = map[string]bool{}
 		}
-		e.isInside[s] = in
+		e.isInside[key] = in
 	}
 	return in, defect
 }
 
 func (e *evaluator) lookInto(s *segmentBody) (in bool, defect string) {
-	if e.segments.has(s.key) {
+	switch {
+	case e.segments.has(s.key):
 		return false, "segments go in a circle, by " + strictjson.Quote(s.key)
+	case e.segments.isFull():
+		return false, "there are more than " + strconv.Itoa(mostDeep) + " segments in a row"
 	}
 	if s.unbounded {
 		switch {
@@ -401,14 +441,11 @@ func (e *evaluator) lookInto(s *segmentBody) (in bool, defect string) {
 		return in, ""
 	}
 	e.segments.push(s.key)
-	defer e.segments.pop()
+	defer e.segments.pop(s.key)
 	for i, rule := range s.rules {
 		in, defect := e.segmentRule(s, rule)
 		if defect != "" {
-			if len(defect) < maxDetail { // segments may name each other without end
-				defect = "segment " + strictjson.Quote(s.key) + ": rule " + strconv.Itoa(i+1) + ": " + defect
-			}
-			return false, defect
+			return false, within(defect, "segment ", strictjson.Quote(s.key), ": rule ", strconv.Itoa(i+1), ": ")
 		}
 		if in {
 			return true, ""

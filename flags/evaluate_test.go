@@ -3,6 +3,7 @@ package flags_test
 import (
 	"encoding/json"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -336,6 +337,108 @@ func TestDeepChains(t *testing.T) {
 	require.Equal(t, servesNothing, served(flags.Evaluate(telescope(t, "f", on+ruleOf(`{"op":"segmentMatch","values":["s0"]}`)), "e", ada, known)))
 }
 
+// TestChainsAreLimited holds how long chains may be, that the longest ones take
+// little stack, and what is said of longer ones.
+func TestChainsAreLimited(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(8 << 20))
+	ada := decodeContext(t, `{"kind":"user","key":"ada"}`)
+	// flag f0 is the last of many prerequisites, and its rule names the last of
+	// many segments.
+	var list []flags.Flag
+	var segments []flags.Segment
+	first := on + ruleOf(fmt.Sprintf(`{"op":"segmentMatch","values":["s%d"]}`, flags.MostDeep))
+	for i := range flags.MostDeep + 2 {
+		members, rule := first, ""
+		if i > 0 {
+			members = on + fmt.Sprintf(`,"prerequisites":[{"key":"f%d","variation":%d}]`, i-1, 1/i)
+			rule = fmt.Sprintf(`{"clauses":[{"op":"segmentMatch","values":["s%d"]}]}`, i-1)
+		}
+		list = append(list, telescope(t, fmt.Sprint("f", i), members))
+		segments = append(segments, decodeSegment(t, fmt.Sprintf(`{"key":"s%d","rules":[%s]}`, i, rule)))
+	}
+	segments[1] = decodeSegment(t, `{"key":"s1","included":["ada"]}`) // a thousand with the others
+	known := flags.NewKnown(list, segments)
+	require.Equal(t, servesDefault, served(flags.Evaluate(list[flags.MostDeep], "e", ada, known)))
+	tooDeep := flags.Evaluate(list[flags.MostDeep+1], "e", ada, known)
+	require.Equal(t, servesNothing, served(tooDeep))
+	require.Contains(t, tooDeep.Reason.Detail, `": there are more than 1000 prerequisites in a row`)
+	require.Less(t, len(tooDeep.Reason.Detail), 512)
+
+	f := telescope(t, "f", on+ruleOf(fmt.Sprintf(`{"op":"segmentMatch","values":["s%d"]}`, flags.MostDeep+1)))
+	tooDeep = flags.Evaluate(f, "e", ada, known)
+	require.Equal(t, servesNothing, served(tooDeep))
+	require.Contains(t, tooDeep.Reason.Detail, `": rule 1: there are more than 1000 segments in a row`)
+	require.Less(t, len(tooDeep.Reason.Detail), 512)
+}
+
+// fresh is a lookup that decodes at each call.
+type fresh struct{ flags.Lookup }
+
+func (l fresh) LookUpFlag(key string) (flags.Flag, bool) {
+	f, ok := l.Lookup.LookUpFlag(key)
+	if ok {
+		f, _ = flags.DecodeFlag(f.AppendJSON(nil))
+	}
+	return f, ok
+}
+
+func (l fresh) LookUpSegment(key string) (flags.Segment, bool) {
+	s, ok := l.Lookup.LookUpSegment(key)
+	if ok {
+		s, _ = flags.DecodeSegment(s.AppendJSON(nil))
+	}
+	return s, ok
+}
+
+// counting counts how often it is asked.
+type counting struct {
+	flags.Lookup
+	asked int
+}
+
+func (c *counting) LookUpFlag(key string) (flags.Flag, bool) {
+	c.asked++
+	return c.Lookup.LookUpFlag(key)
+}
+
+func (c *counting) LookUpSegment(key string) (flags.Segment, bool) {
+	c.asked++
+	return c.Lookup.LookUpSegment(key)
+}
+
+// TestChainsAreLinear holds that what an evaluation asks for, and the memory it
+// takes, grow no faster than a chain, whether it ends or goes in a circle.
+func TestChainsAreLinear(t *testing.T) {
+	ada := decodeContext(t, `{"kind":"user","key":"ada"}`)
+	for name, back := range map[string]string{"that end": "none", "in a circle": "0"} {
+		t.Run(name, func(t *testing.T) {
+			cost := func(depth int) (asked int, bytes uint64) {
+				var list []flags.Flag
+				var segments []flags.Segment
+				for i := range depth {
+					next := fmt.Sprint(i + 1)
+					if i == depth-1 {
+						next = back
+					}
+					list = append(list, telescope(t, fmt.Sprint("f", i), on+ruleOf(`{"op":"segmentMatch","values":["s0"]}`)+`,"prerequisites":[{"key":"f`+next+`","variation":0}]`))
+					segments = append(segments, decodeSegment(t, fmt.Sprintf(`{"key":"s%d","rules":[{"clauses":[{"op":"segmentMatch","values":["s%s"]}]}]}`, i, next)))
+				}
+				known := &counting{Lookup: flags.NewKnown(list, segments)}
+				f := telescope(t, "f", on+ruleOf(`{"op":"segmentMatch","values":["s0"]}`))
+				bytes = allocated(func() {
+					flags.Evaluate(list[0], "e", ada, known)
+					flags.Evaluate(f, "e", ada, known)
+				})
+				return known.asked, bytes
+			}
+			fewAsked, few := cost(100)
+			manyAsked, many := cost(1000)
+			require.LessOrEqual(t, manyAsked, 10*fewAsked+100)
+			require.LessOrEqual(t, many, 15*few+50_000)
+		})
+	}
+}
+
 // patient fails a test when it is asked more often than it wants.
 type patient struct {
 	flags.Lookup
@@ -375,6 +478,10 @@ func TestWhatIsNamedOftenIsLookedAtSeldom(t *testing.T) {
 	require.Equal(t, servesDefault, served(flags.Evaluate(list[depth], "e", ada, &patient{known, t, 4 * depth})))
 	f := telescope(t, "f", on+ruleOf(fmt.Sprintf(`{"op":"segmentMatch","values":["s%d"]}`, depth)))
 	require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", ada, &patient{known, t, 4 * depth})))
+
+	// A lookup may decode at each call.
+	require.Equal(t, servesDefault, served(flags.Evaluate(list[depth], "e", ada, &patient{fresh{known}, t, 4 * depth})))
+	require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", ada, &patient{fresh{known}, t, 4 * depth})))
 }
 
 // TestLargePatternsAreNotKept holds that short regular expressions which become

@@ -17,3 +17,6 @@ func IsReady(f Flag) bool {
 	}
 	return true
 }
+
+// MostDeep is how long chains of prerequisites and segments may be.
+const MostDeep = mostDeep

@@ -1,7 +1,16 @@
 package flags
 
 // Lookup knows the flags and segments of one environment. [Evaluate] asks it for
-// the flags that are prerequisites and the segments that clauses name.
+// the flags that are prerequisites and the segments that clauses name. Within one
+// call it may ask for the same key several times, and takes it that the answer
+// does not change; once it has looked at many flags and segments it remembers by
+// their keys what came out, and no longer asks for those.
+//
+// A Lookup should keep what it has decoded, as [Known] does: decoding a flag takes
+// far longer than evaluating it, and nothing is remembered from one call of
+// Evaluate to the next. One whose flags change while it is used can be a snapshot:
+// a new Lookup for each state. It must be safe for concurrent use if evaluations
+// run at the same time.
 type Lookup interface {
 	// LookUpFlag returns the flag with the given key, or false if there is none.
 	LookUpFlag(key string) (Flag, bool)
