@@ -309,9 +309,14 @@ func (r *reader) values(above int, segments bool) []Value {
 	return readList(r, 4, func() Value { return r.value(above, segments) })
 }
 
-// readList reads an array, which usually has so many elements. After an error
-// it has fewer than it should.
+// readList reads an array, which usually has so many elements, and at most as
+// many as a list may have. After an error it has fewer than it should.
 func readList[T any](r *reader, usual int, element func() T) []T {
+	return readListUpTo(r, maxList, usual, element)
+}
+
+// readListUpTo is readList for arrays with another limit.
+func readListUpTo[T any](r *reader, most, usual int, element func() T) []T {
 	d := r.d
 	if !d.BeginArray() {
 		return nil
@@ -322,20 +327,22 @@ func readList[T any](r *reader, usual int, element func() T) []T {
 	}
 	n := 0
 	for ; d.NextElement(); n++ {
-		if n >= maxList {
+		if n >= most {
 			d.Skip()
 		} else if e := element(); !r.failed() {
 			list = append(list, e)
 		}
 	}
-	r.report(listDefect(n))
+	r.report(lengthDefect(n, most))
 	return list
 }
 
 // listDefect returns what is wrong with a list of n entries.
-func listDefect(n int) (Code, string) {
-	if n > maxList {
-		return CodeTooLarge, fmt.Sprintf("has %d entries; at most %d are allowed", n, maxList)
+func listDefect(n int) (Code, string) { return lengthDefect(n, maxList) }
+
+func lengthDefect(n, most int) (Code, string) {
+	if n > most {
+		return CodeTooLarge, fmt.Sprintf("has %d entries; at most %d are allowed", n, most)
 	}
 	return "", ""
 }

@@ -197,7 +197,8 @@ func (rule *segmentRule) appendJSON(dst []byte) []byte {
 //
 // Members that are not known are kept, at every level, unless their name differs
 // from that of a known one in nothing but case: that is an error. Required are
-// key, and what makes no sense without.
+// key, and what makes no sense without. The lists of who is included and excluded
+// may have as many keys as fit into the document, all other lists 10,000 entries.
 func DecodeSegment(document []byte) (Segment, Problems) {
 	var b *segmentBody
 	problems := readDocument(document, func(d *strictjson.Decoder, problems *Problems) {
@@ -278,11 +279,15 @@ func (r *flagReader) segment() *segmentBody {
 	return b
 }
 
+// mostInSegment is how many keys a list of a segment may have: as many as fit
+// into a document, where each takes more than a byte.
+const mostInSegment = strictjson.MaxDocument
+
 func (r *flagReader) segmentValues() []string {
 	if r.d.Null() {
 		return nil
 	}
-	return readList(&r.reader, 4, func() string { return r.text(someText) })
+	return readListUpTo(&r.reader, mostInSegment, 4, func() string { return r.text(someText) })
 }
 
 var segmentListMembers = []string{"values", "contextKind"}

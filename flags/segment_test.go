@@ -2,6 +2,7 @@ package flags_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,58 @@ func TestWhatIsWrongWithSegments(t *testing.T) {
 	tag := strings.Repeat("<", 60_000)
 	_, problems := flags.DecodeSegment([]byte(`{"key":"k","tags":["a` + tag + `","b` + tag + `","c` + tag + `"]}`))
 	require.Equal(t, flags.CodeTooLarge, problems[0].Code)
+}
+
+// segmentOf returns the document of a segment that includes so many users and
+// devices, and excludes as many others.
+func segmentOf(n int) string {
+	keys := func(prefix string) string {
+		var list []string
+		for i := range n {
+			list = append(list, fmt.Sprintf(`"%s%d"`, prefix, i))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	return `{"key":"large","name":"","tags":[],"version":1,"deleted":false,"included":` + keys("u") + `,"excluded":` + keys("x") +
+		`,"includedContexts":[{"values":` + keys("d") + `,"contextKind":"device"}],"excludedContexts":[{"values":` + keys("y") + `,"contextKind":"device"}],"rules":[{"clauses":[]}]}`
+}
+
+// TestLargeSegments holds that a segment may have as many keys as fit into a
+// document, that reading it takes memory in proportion, and that asking for a
+// context takes none.
+func TestLargeSegments(t *testing.T) {
+	var s flags.Segment
+	cost := func(n int) uint64 {
+		document := []byte(segmentOf(n))
+		used := allocated(func() { s = decodeSegment(t, string(document)) })
+		require.LessOrEqual(t, used, uint64(30*len(document)))
+		require.Equal(t, string(document), string(s.AppendJSON(nil)))
+		return used
+	}
+	few := cost(2_500)
+	require.LessOrEqual(t, cost(25_000), 15*few)
+
+	f := telescope(t, "f", on+ruleOf(`{"op":"segmentMatch","values":["large"]}`))
+	known := flags.NewKnown(nil, []flags.Segment{s})
+	for context, want := range map[string]string{
+		`{"kind":"user","key":"u24999"}`:                                   servesRule,
+		`{"kind":"user","key":"x24999"}`:                                   servesDefault,
+		`{"kind":"user","key":"ada"}`:                                      servesRule,
+		`{"kind":"device","key":"d24999"}`:                                 servesRule,
+		`{"kind":"device","key":"y0"}`:                                     servesDefault,
+		`{"kind":"multi","user":{"key":"x0"},"device":{"key":"d12500"}}`:   servesRule,
+		`{"kind":"multi","user":{"key":"none"},"device":{"key":"y24999"}}`: servesDefault,
+	} {
+		c := decodeContext(t, context)
+		require.Equal(t, want, served(flags.Evaluate(f, "e", c, known)), context)
+		require.Zero(t, testing.AllocsPerRun(10, func() { flags.Evaluate(f, "e", c, known) }))
+	}
+
+	// The shortest keys, as many as there can be.
+	document := `{"key":"k","included":[` + strings.TrimSuffix(strings.Repeat(`"a",`, (1<<20-200)/4), ",") + `]}`
+	require.Less(t, allocated(func() { s = decodeSegment(t, document) }), uint64(50*len(document)))
+	_, problems := flags.DecodeSegment([]byte(`{"key":"k","rules":[` + strings.TrimSuffix(strings.Repeat(`{"clauses":[]},`, 10_001), ",") + `]}`))
+	require.Equal(t, "/rules: has 10001 entries; at most 10000 are allowed [too_large]", problems[0].String())
 }
 
 func FuzzDecodeSegment(f *testing.F) {

@@ -203,11 +203,12 @@ var flagAudienceCommand = command{
 	summary: "count whom a change of a flag reaches",
 	help: `Evaluates two states of a flag for many contexts, and counts how many get which
 variation, how many switch, and by which rule. The contexts stand in a file, one
-JSON in each line, or are made up: N of one kind, with attributes by shares. A
-SPEC such as country=no:30,se:70 gives three tenths of them the country "no" and
-seven tenths "se"; without shares all are equal. A value is JSON if it can be, as
-in beta=true:5,null:95, where null stands for no attribute, and else a text.
-Several SPECs may be joined by semicolons.
+JSON in each line, or are made up: N of one kind, with attributes by shares.
+Contexts of several kinds at once can stand in a file only. A SPEC such as
+country=no:30,se:70 gives three tenths of them the country "no" and seven tenths
+"se"; without shares all are equal. A value is JSON if it can be, as in
+beta=true:5,null:95, where null stands for no attribute, and else a text. Several
+SPECs may be joined by semicolons.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		var f audienceFlags
