@@ -1,6 +1,7 @@
 package flags
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -51,9 +52,14 @@ func (e Evaluation) MarshalJSON() ([]byte, error) { return e.AppendJSON(nil), ni
 // when it is negated; a value that is no regular expression, date or version
 // never matches where one is needed.
 //
+// The regular expressions of a flag or a segment are compiled when it is made, up
+// to 8 MiB of them, and those beyond whenever they are needed. An evaluation that
+// would have to compile more than about a second's worth of these, which takes
+// thousands, makes the flag malformed.
+//
 // Prerequisites and segments that name each other in a row of more than 1,000
-// make the flag malformed too, so that no documents exhaust the stack. In this
-// the SDKs, which have no limit, answer otherwise.
+// make the flag malformed too, so that no documents exhaust the stack. In both
+// the SDKs, which have no limits, answer otherwise.
 //
 // Rules that are disabled are passed over. A flag that is archived is evaluated
 // as if it were not.
@@ -83,6 +89,7 @@ type evaluator struct {
 	flags     chain // those that wait for prerequisites
 	segments  chain // those that are being looked at
 	unbounded bool  // an unbounded segment was asked for
+	work      int   // that large patterns took
 
 	// What was found out about other flags and segments, by the keys that they
 	// were asked for with, once many were looked at: they may name each other so
@@ -353,39 +360,56 @@ func (e *evaluator) clause(cl *clauseBody) (matches bool, defect string) {
 		return false, strictjson.Quote(cl.Attribute) + " refers to no attribute"
 	}
 	if cl.Attribute == attributeKind {
-		return e.anyKind(cl) != cl.Negate, ""
+		var room [8]datum
+		return e.anyValue(cl, e.context.appendKinds(room[:0]))
 	}
 	part := e.context.part(orUser(cl.ContextKind))
 	if part == nil {
 		return false, ""
 	}
-	v := part.find(ref)
+	v := [1]datum{part.find(ref)}
 	switch {
-	case !v.isThere():
+	case !v[0].isThere():
 		return false, ""
-	case v.sort != strictjson.Array:
-		return cl.matches(&v) != cl.Negate, ""
+	case v[0].sort == strictjson.Array:
+		return e.anyValue(cl, v[0].inner.elements)
 	}
-	for i := range v.inner.elements {
-		if cl.matches(&v.inner.elements[i]) {
+	return e.anyValue(cl, v[:])
+}
+
+// appendKinds appends the kinds of a context.
+func (b *contextBody) appendKinds(dst []datum) []datum {
+	if b.parts == nil {
+		return append(dst, textDatum(b.kind))
+	}
+	for _, p := range b.parts {
+		dst = append(dst, textDatum(p.kind))
+	}
+	return dst
+}
+
+// anyValue reports whether a clause matches of which any of the values is to
+// compare, or what makes it malformed.
+func (e *evaluator) anyValue(cl *clauseBody, values []datum) (matches bool, defect string) {
+	for i := range values {
+		if cl.matches(&values[i]) {
+			return !cl.Negate, ""
+		}
+	}
+	for _, p := range cl.operands.large {
+		if e.work += p.work; e.work > mostPatternWork {
+			return false, "its regular expressions are too large"
+		}
+		if compiled, err := regexp.Compile(p.text); err == nil && matchesAny(compiled, values) {
 			return !cl.Negate, ""
 		}
 	}
 	return cl.Negate, ""
 }
 
-// anyKind reports whether any kind of the context compares as the clause says.
-func (e *evaluator) anyKind(cl *clauseBody) bool {
-	if e.context.parts == nil {
-		v := textDatum(e.context.kind)
-		return cl.matches(&v)
-	}
-	for _, p := range e.context.parts {
-		if v := textDatum(p.kind); cl.matches(&v) {
-			return true
-		}
-	}
-	return false
+// matchesAny reports whether any of the values is a text that a pattern matches.
+func matchesAny(p *regexp.Regexp, values []datum) bool {
+	return slices.ContainsFunc(values, func(v datum) bool { return v.sort == strictjson.String && p.MatchString(v.text) })
 }
 
 // anySegment reports whether the context is in one of the segments with the

@@ -485,18 +485,51 @@ func TestWhatIsNamedOftenIsLookedAtSeldom(t *testing.T) {
 }
 
 // TestLargePatternsAreNotKept holds that short regular expressions which become
-// large do not fill the memory, and work nevertheless.
+// large do not fill the memory, and work nevertheless, until there are so many
+// that compiling them would take for ever.
 func TestLargePatternsAreNotKept(t *testing.T) {
-	var clauses []string
-	for i := range 40 {
-		clauses = append(clauses, clauseOf("user", "a", "matches", strings.TrimSuffix(strings.Repeat(fmt.Sprintf(`"b{900}%d",`, i), 100), ",")+`,"^a{2,900}$"`))
+	patterns := func(clauses int) string {
+		var list []string
+		for i := range clauses {
+			list = append(list, clauseOf("user", "a", "matches", strings.TrimSuffix(strings.Repeat(fmt.Sprintf(`"b{900}%d",`, i), 100), ",")+`,"^a{2,900}$"`))
+		}
+		return on + ruleOf(list...)
 	}
-	members := on + ruleOf(clauses...)
+	members := patterns(10)
 	var f flags.Flag
 	used := allocated(func() { f = telescope(t, "f", members) })
-	require.Less(t, used, uint64(100*len(members)+8<<20))
-	require.Equal(t, servesRule, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"k","a":"aaa"}`), nil)))
-	require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"k","a":"a"}`), nil)))
+	require.Less(t, used, uint64(100*len(members)+30<<20))
+	for value, want := range map[string]string{
+		`"aaa"`: servesRule, `"a"`: servesDefault, `["a",1,"aa"]`: servesRule, `[]`: servesDefault, `["b",true]`: servesDefault, `1`: servesDefault,
+	} {
+		context := decodeContext(t, `{"kind":"user","key":"k","a":`+value+`}`)
+		require.Equal(t, want, served(flags.Evaluate(f, "e", context, nil)), value)
+	}
+
+	// Each is compiled once, however many values there are to match.
+	one := decodeContext(t, `{"kind":"user","key":"k","a":"x"}`)
+	many := decodeContext(t, `{"kind":"user","key":"k","a":[`+strings.TrimSuffix(strings.Repeat(`"x",`, 1000), ",")+`]}`)
+	f = telescope(t, "f", on+ruleOf(clauseOf("user", "a", "matches", strings.TrimSuffix(strings.Repeat(`"b{900}",`, 200), ","))))
+	for _, c := range []flags.Context{one, many} {
+		require.Less(t, allocated(func() { require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", c, nil))) }), uint64(40<<20))
+	}
+
+	f = telescope(t, "f", patterns(40))
+	used = allocated(func() {
+		tooMany := flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"k","a":"aaa"}`), nil)
+		require.Equal(t, servesNothing, served(tooMany))
+		require.Equal(t, "rule 1: its regular expressions are too large", tooMany.Reason.Detail)
+	})
+	require.Less(t, used, uint64(300<<20))
+	require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"k"}`), nil)), "they are not needed")
+}
+
+// TestKindsOfContextsMatchLargePatterns holds it for what is no attribute.
+func TestKindsOfContextsMatchLargePatterns(t *testing.T) {
+	values := strings.Repeat(`"b{900}",`, 200) + `"^d"`
+	f := telescope(t, "f", on+ruleOf(clauseOf("", "kind", "matches", values)))
+	require.Equal(t, servesRule, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"multi","user":{"key":"ada"},"device":{"key":"d"}}`), nil)))
+	require.Equal(t, servesDefault, served(flags.Evaluate(f, "e", decodeContext(t, `{"kind":"user","key":"ada"}`), nil)))
 }
 
 func TestUsualEvaluationsAllocateNothing(t *testing.T) {

@@ -16,7 +16,8 @@ type operands struct {
 	set      map[scalar]struct{} // of OpIn, if there are many values
 	instants []operandInstant    // of OpBefore and OpAfter
 	versions []operandVersion    // of operators of semantic versions
-	patterns []operandPattern    // of OpMatches
+	patterns []*regexp.Regexp    // of OpMatches; what is none is left out
+	large    []largePattern      // of OpMatches; compiled when they are needed
 }
 
 type operandInstant struct {
@@ -29,21 +30,25 @@ type operandVersion struct {
 	ok bool
 }
 
-type operandPattern struct {
-	compiled *regexp.Regexp
-	ok       bool
+// largePattern is a regular expression for which there was no room.
+type largePattern struct {
+	text string
+	work int // that it is to compile it; a unit takes a microsecond at most
 }
 
 // hashOperandsFrom is the number of values from which on they are looked up in a
 // map.
 const hashOperandsFrom = 8
 
-// patternBudget limits how large the regular expressions may become that are
-// compiled once and kept: a short one can become very large. Those beyond are
-// compiled when they are needed.
+// patternBudget limits how large the regular expressions of a document, or of
+// what is applied at once, may become that are compiled and kept: a short one can
+// become very large. Those beyond are compiled when they are needed.
 type patternBudget struct{ spent int }
 
-const mostPatterns = 1 << 16 // instructions of compiled regular expressions
+const (
+	mostPatterns    = 8 << 20 // bytes of regular expressions that are kept
+	mostPatternWork = 1 << 20 // for those that one evaluation compiles
+)
 
 // operandsOf makes the values of a clause ready.
 func operandsOf(cl *Clause, budget *patternBudget) *operands {
@@ -62,9 +67,8 @@ func operandsOf(cl *Clause, budget *patternBudget) *operands {
 			}
 		}
 	case OpMatches:
-		o.patterns = make([]operandPattern, len(o.values))
 		for i := range o.values {
-			o.patterns[i] = budget.compile(&o.values[i])
+			budget.compile(o, &o.values[i])
 		}
 	case OpBefore, OpAfter:
 		o.instants = make([]operandInstant, len(o.values))
@@ -83,35 +87,53 @@ func operandsOf(cl *Clause, budget *patternBudget) *operands {
 	return o
 }
 
-// compile makes a pattern of a value. One that is no regular expression matches
-// nothing.
-func (b *patternBudget) compile(v *datum) operandPattern {
+// compile makes a pattern of a value, unless that is no regular expression.
+func (b *patternBudget) compile(o *operands, v *datum) {
 	if v.sort != strictjson.String {
-		return operandPattern{}
+		return
 	}
 	parsed, err := syntax.Parse(v.text, syntax.Perl)
 	if err != nil {
-		return operandPattern{}
+		return
 	}
-	size := patternSize(parsed)
+	steps, ranges := patternSize(parsed)
+	size := 1024 + 96*steps + 16*ranges // measured, for Go 1.25
 	if size > mostPatterns-b.spent {
-		return operandPattern{ok: true}
+		o.large = append(o.large, largePattern{v.text, 4 + steps + ranges/64})
+		return
 	}
 	b.spent += size
-	compiled, err := regexp.Compile(v.text)
-	return operandPattern{compiled, err == nil}
+	if compiled, err := regexp.Compile(v.text); err == nil {
+		o.patterns = append(o.patterns, compiled)
+	}
 }
 
-// patternSize estimates how large a regular expression becomes when compiled.
-func patternSize(re *syntax.Regexp) int {
-	size := 1 + len(re.Rune)
+// patternSize estimates how many steps a regular expression has when compiled,
+// and how many ranges of characters. Parsing has limited both.
+func patternSize(re *syntax.Regexp) (steps, ranges int) {
+	steps = 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		steps = len(re.Rune)
+	case syntax.OpCharClass:
+		ranges = len(re.Rune) / 2
+	case syntax.OpConcat:
+		steps = 0
+	case syntax.OpRepeat:
+		if re.Min == re.Max {
+			steps = 0
+		}
+	default: // one step beside what is inside
+	}
 	for _, sub := range re.Sub {
-		size += patternSize(sub)
+		s, r := patternSize(sub)
+		steps, ranges = steps+s, ranges+r
 	}
 	if re.Op == syntax.OpRepeat {
-		size *= max(1, re.Min, re.Max)
+		n := max(1, re.Min, re.Max)
+		steps, ranges = steps*n, ranges*n
 	}
-	return size
+	return steps, ranges
 }
 
 func versionOf(v *scalar) (version, bool) {
@@ -122,7 +144,7 @@ func versionOf(v *scalar) (version, bool) {
 }
 
 // matches reports whether a value of a context compares with any of the values
-// of the clause as its operator says.
+// of the clause as its operator says, large patterns excepted.
 func (cl *clauseBody) matches(v *datum) bool {
 	o := cl.operands
 	switch cl.Op {
@@ -182,11 +204,8 @@ func (o *operands) hasText(op Operator, text string) bool {
 }
 
 func (o *operands) hasPattern(text string) bool {
-	for i, p := range o.patterns {
-		if p.ok && p.compiled == nil {
-			p.compiled, _ = regexp.Compile(o.values[i].text)
-		}
-		if p.compiled != nil && p.compiled.MatchString(text) {
+	for _, p := range o.patterns {
+		if p.MatchString(text) {
 			return true
 		}
 	}
