@@ -507,8 +507,15 @@ func (t *teller) serve(what string, from, to *servedBody) {
 		}
 		return shorten(s)
 	}
-	if a.bucketBy != b.bucketBy {
+	switch {
+	case a.bucketBy != b.bucketBy:
 		t.turn(what+": shares by", by(a.bucketBy), by(b.bucketBy))
+	case a.reference() != b.reference():
+		is := "a path now, not a name"
+		if b.reference().literal {
+			is = "a name now, not a path"
+		}
+		t.tell(what, ": shares by ", by(b.bucketBy), ": the attribute is ", is)
 	}
 	if a.seed != b.seed {
 		t.tell(what, ": another seed: contexts get other shares")

@@ -302,3 +302,52 @@ func TestExperimentsInDifferences(t *testing.T) {
 	require.Contains(t, string(result.AppendJSON(nil)),
 		`{"kind":"experiment","variations":[{"variation":0,"weight":70000,"untracked":true},{"variation":1,"weight":30000,"untracked":true}],"contextKind":"user"}`)
 }
+
+// TestPathsInDifferences holds that an attribute which begins with a slash is
+// another one where "user" is written than where it is not, as evaluations show,
+// and that instructions lead to the path, which they write, and not to the name.
+func TestPathsInDifferences(t *testing.T) {
+	flag := func(rule, rollout string) flags.Flag {
+		return decodeFlag(t, `{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1},{"_id":"b","value":2}],"environments":{"e":{"on":true,"salt":"s",`+
+			`"rules":[{"_id":"r","variation":1,"clauses":[{"_id":"c","op":"in","values":["x"],`+rule+`}]}],`+
+			`"fallthrough":{"rollout":{"variations":[{"variation":0,"weight":1},{"variation":1,"weight":99999}],`+rollout+`}},"offVariation":0}}}`)
+	}
+	name := decodeContext(t, `{"kind":"user","key":"k","/a/b":"x"}`)
+	path := decodeContext(t, `{"kind":"user","key":"k","a":{"b":"x"}}`)
+	const never = `"attribute":"a","contextKind":"org"`
+	for what, c := range map[string]struct {
+		byName, byPath flags.Flag
+		want           [4]int // the variations that the first flag serves, and then the second
+		where, words   string
+	}{
+		"clause": {
+			flag(`"attribute":"/a/b"`, `"bucketBy":"lost"`), flag(`"attribute":"/a/b","contextKind":"user"`, `"bucketBy":"lost"`), [4]int{1, 0, 0, 1},
+			"rules/0", `e: rule 1: /a/b is "x" → user /a/b is "x"`,
+		},
+		"rollout": {
+			flag(never, `"bucketBy":"/a/b"`), flag(never, `"bucketBy":"/a/b","contextKind":"user"`), [4]int{1, 0, 0, 1},
+			"fallthrough", "e: default rule: shares by /a/b: the attribute is a path now, not a name",
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			var got [4]int
+			for i, f := range []flags.Flag{c.byName, c.byPath} {
+				for j, context := range []flags.Context{name, path} {
+					got[2*i+j] = flags.Evaluate(f, "e", context, nil).Variation
+				}
+			}
+			require.Equal(t, c.want, got)
+			require.False(t, c.byName.Same(c.byPath, "e"))
+			require.Equal(t, c.words, flags.DescribeChange(c.byName, c.byPath)[0].String())
+			require.NotEmpty(t, flags.DescribeChange(c.byPath, c.byName))
+
+			patch, err := flags.Diff(c.byName, c.byPath, "e", nil)
+			require.NoError(t, err)
+			require.True(t, after(t, c.byName, patch, "e").Same(c.byPath, "e"))
+			_, err = flags.Diff(c.byPath, c.byName, "e", nil)
+			require.ErrorContains(t, err, `at "/environments/e/`+c.where+`"`)
+		})
+	}
+	require.True(t, flag(never, `"bucketBy":"a/b"`).Same(flag(never, `"bucketBy":"a/b","contextKind":"user"`), "e"))
+	require.True(t, flag(`"attribute":"a/b"`, `"bucketBy":"b"`).Same(flag(`"attribute":"a/b","contextKind":"user"`, `"bucketBy":"b"`), "e"))
+}

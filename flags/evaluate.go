@@ -355,7 +355,7 @@ func (e *evaluator) clause(cl *clauseBody) (matches bool, defect string) {
 		in, defect := e.anySegment(cl.operands.values)
 		return in != cl.Negate, defect
 	}
-	ref := newReference(cl.Attribute, cl.ContextKind)
+	ref := cl.reference()
 	if !ref.isValid() {
 		return false, strictjson.Quote(cl.Attribute) + " refers to no attribute"
 	}

@@ -11,10 +11,10 @@ import (
 // environment; "" stands for none. It is the equality that [Diff] keeps to.
 // These make no difference: versions, dates of changes, members that are
 // unknown and begin with an underscore, the summary of the kinds of contexts
-// that is called evaluation, lists of targets that are empty, and what is
-// meant in either case: whether "user" is written as a kind of context, the kind
-// of a rollout that is an experiment or none without it, and how it is spelled that
-// a variation is not tracked.
+// that is called evaluation, lists of targets that are empty, and what is meant
+// without being written: "user" as a kind of context, unless it makes a path of
+// an attribute that begins with a slash, and the kind of a rollout where the rest
+// tells it. Nor does it matter how it is spelled that a variation is not tracked.
 func (f Flag) Same(other Flag, environment string) bool {
 	if f.body == other.body {
 		return true
@@ -138,8 +138,13 @@ func (cl *clauseBody) same(o *clauseBody) bool {
 // sameTest compares what the clauses test.
 func (cl *clauseBody) sameTest(o *clauseBody) bool {
 	return orUser(cl.ContextKind) == orUser(o.ContextKind) && cl.Attribute == o.Attribute && cl.Op == o.Op &&
+		(cl.Op == OpSegmentMatch || cl.reference() == o.reference()) &&
 		cl.Negate == o.Negate && slices.Equal(cl.Values, o.Values)
 }
+
+// reference returns what the clause compares. A path is one only where a kind of
+// context is written.
+func (cl *clauseBody) reference() reference { return newReference(cl.Attribute, cl.ContextKind) }
 
 func (s *servedBody) same(o *servedBody) bool {
 	if s.single != o.single || s.variation != o.variation || (s.rollout == nil) != (o.rollout == nil) {
@@ -149,9 +154,12 @@ func (s *servedBody) same(o *servedBody) bool {
 }
 
 func (b *rolloutBody) same(o *rolloutBody) bool {
-	return orUser(b.contextKind) == orUser(o.contextKind) && b.bucketBy == o.bucketBy && b.seed == o.seed &&
+	return orUser(b.contextKind) == orUser(o.contextKind) && b.reference() == o.reference() && b.seed == o.seed &&
 		b.isExperiment() == o.isExperiment() && b.allocation.same(o.allocation) && equalPointed(b.weights, o.weights, (*weightBody).same) && sameMore(b.more, o.more)
 }
+
+// reference returns by what contexts are told apart; see [clauseBody.reference].
+func (b *rolloutBody) reference() reference { return newReference(b.bucketBy, b.contextKind) }
 
 func (a *allocationBody) same(o *allocationBody) bool {
 	if a == nil || o == nil {

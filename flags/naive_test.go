@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -604,6 +605,13 @@ func (n *naive) serve(in, old object) object {
 	}
 	setText(rollout, "bucketBy", textIn(in, "rolloutBucketBy"))
 	rollout["contextKind"] = n.contextKind(object{"contextKind": textIn(in, "rolloutContextKind")})
+	if rollout["contextKind"] == "user" && !n.isPath(rollout, "bucketBy") {
+		unsaid := copied(rollout).(object)
+		delete(unsaid, "contextKind")
+		if reflect.DeepEqual(unsaid, old["rollout"]) { // the same stays as it is
+			rollout = unsaid
+		}
+	}
 	rule["rollout"] = rollout
 	return rule
 }
@@ -615,6 +623,11 @@ func (n *naive) newRule(in object) object {
 	rule["trackEvents"] = in["trackEvents"] == true
 	setText(rule, "description", textIn(in, "description"))
 	return rule
+}
+
+// isPath reports whether a member of a document names a path in contexts.
+func (n *naive) isPath(o object, name string) bool {
+	return strings.HasPrefix(textIn(o, name), "/") && textIn(o, "contextKind") != "" && o["op"] != "segmentMatch"
 }
 
 func (n *naive) newClauses(in object) []any {
@@ -659,11 +672,16 @@ func (n *naive) replaceRules(given []any) {
 			delete(r, "_id")
 			delete(r, "colour")
 			delete(r, "_made")
+			if rollout, ok := r["rollout"].(object); ok {
+				rollout["is path"] = n.isPath(rollout, "bucketBy")
+				rollout["contextKind"] = n.contextKind(rollout)
+			}
 			for _, cl := range r["clauses"].([]any) {
 				cl := cl.(object)
 				delete(cl, "_id")
 				delete(cl, "colour")
 				delete(cl, "_made")
+				cl["is path"] = n.isPath(cl, "attribute")
 				cl["contextKind"] = n.contextKind(cl)
 			}
 		}
@@ -685,7 +703,7 @@ func (n *naive) changeClause(kind string, in object) {
 	switch kind {
 	case "updateClause":
 		next := n.inDocument(in["clause"].(object))
-		same := n.contextKind(next) == n.contextKind(cl)
+		same := n.contextKind(next) == n.contextKind(cl) && n.isPath(next, "attribute") == n.isPath(cl, "attribute")
 		for _, name := range []string{"attribute", "op", "negate", "values"} {
 			same = same && reflect.DeepEqual(next[name], cl[name])
 		}

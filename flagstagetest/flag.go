@@ -49,6 +49,8 @@ var (
 	targetKinds  = []string{"user", "device"}
 	targetKeys   = []string{"ada", "bo", "cy", "dan"}
 	clauseValues = []string{`"x"`, `"y"`, `1`, `1.0`, `1.5`, `true`}
+
+	bucketAttributes = []string{"bench", "bench", "/bench"}
 )
 
 // jsonObject is a JSON object to be written.
@@ -195,6 +197,15 @@ func (w *flagWriter) rule() jsonObject {
 			"values": rapid.SliceOfNDistinct(rapid.Map(rapid.SampledFrom(clauseValues), func(s string) json.RawMessage { return json.RawMessage(s) }),
 				0, 3, func(v json.RawMessage) string { return string(v) }).Draw(w.t, "values"),
 		}
+		switch w.count("a path, or not", 0, 7) { // with and without a kind of context
+		case 5:
+			delete(clause, "contextKind")
+		case 6:
+			clause["attribute"] = "/home"
+		case 7:
+			clause["attribute"] = "/home"
+			delete(clause, "contextKind")
+		}
 		if w.some("segments") {
 			clause["op"], clause["attribute"], clause["values"] = "segmentMatch", "", []string{"s1"}
 		}
@@ -235,7 +246,10 @@ func (w *flagWriter) serve(o jsonObject) jsonObject {
 		rollout["seed"] = 61
 	}
 	if w.some("bucket by") {
-		rollout["bucketBy"] = "bench"
+		rollout["bucketBy"] = rapid.SampledFrom(bucketAttributes).Draw(w.t, "attribute")
+	}
+	if w.count("no kind of context", 0, 5) == 5 {
+		delete(rollout, "contextKind")
 	}
 	switch w.count("kind of rollout", 0, 7) {
 	case 5:
@@ -356,7 +370,7 @@ func (d *flagDrawer) serve() flags.Serve {
 		rollout.Weights = append(rollout.Weights, flags.Weight{VariationID: id, Weight: weight})
 	}
 	rollout.ContextKind = d.kind()
-	rollout.BucketBy = rapid.SampledFrom([]string{"", "bench"}).Draw(d.t, "bucket by")
+	rollout.BucketBy = rapid.SampledFrom(append([]string{""}, bucketAttributes...)).Draw(d.t, "bucket by")
 	return flags.ServeRollout(rollout)
 }
 
@@ -365,7 +379,7 @@ func (d *flagDrawer) newClause() flags.Clause {
 		return flags.Clause{Op: flags.OpSegmentMatch, ContextKind: d.kind(), Values: flags.StringValues("s1", "s2")}
 	}
 	return flags.Clause{
-		Attribute: full(d.t), Op: rapid.SampledFrom([]flags.Operator{flags.OpIn, flags.OpLessThan}).Draw(d.t, "op"),
+		Attribute: rapid.SampledFrom([]string{full(d.t), full(d.t), "/home"}).Draw(d.t, "attribute"), Op: rapid.SampledFrom([]flags.Operator{flags.OpIn, flags.OpLessThan}).Draw(d.t, "op"),
 		ContextKind: d.kind(), Negate: boolean(d.t), Values: d.values(),
 	}
 }
