@@ -387,6 +387,13 @@ func (t *teller) targets(from, to *environmentBody) {
 			t.tell(list.kind(), " ", enumerate(list.values), " no longer always served ", t.from.called(list.variation))
 		}
 	}
+	for _, list := range to.users {
+		if other := was.list(userKind, list.variation); len(list.values) > 0 {
+			what := "users " + enumerate(list.values)
+			t.truth(other != nil && was.passesOver(other), to.passesOver(list),
+				what+": evaluations pass over their list, which has no place among those of all kinds", what+": evaluations no longer pass over their list")
+		}
+	}
 	if len(t.list) == told {
 		t.tell("individual targets: another order")
 	}

@@ -351,3 +351,32 @@ func TestPathsInDifferences(t *testing.T) {
 	require.True(t, flag(never, `"bucketBy":"a/b"`).Same(flag(never, `"bucketBy":"a/b","contextKind":"user"`), "e"))
 	require.True(t, flag(`"attribute":"a/b"`, `"bucketBy":"b"`).Same(flag(`"attribute":"a/b","contextKind":"user"`, `"bucketBy":"b"`), "e"))
 }
+
+// TestPassedOverUsersInDifferences holds that a list of users which evaluations
+// pass over is another one than a list that counts, and that instructions give
+// lists a place, and cannot take it from them.
+func TestPassedOverUsersInDifferences(t *testing.T) {
+	flag := func(contexts string) flags.Flag {
+		return decodeFlag(t, `{"key":"k","kind":"multivariate","variations":[{"_id":"a","value":1},{"_id":"b","value":2}],"environments":{"e":{"on":true,`+
+			`"targets":[{"variation":1,"values":["ada"]}],"contextTargets":[`+contexts+`],"fallthrough":{"variation":0}}}}`)
+	}
+	const org, place = `{"variation":0,"values":[],"contextKind":"org"}`, `{"variation":1,"values":[]}`
+	none, over, placed := flag(""), flag(org), flag(org+","+place)
+	ada := decodeContext(t, `{"kind":"user","key":"ada"}`)
+	for f, want := range map[*flags.Flag]int{&none: 1, &over: 0, &placed: 1} {
+		require.Equal(t, want, flags.Evaluate(*f, "e", ada, nil).Variation)
+	}
+	require.True(t, none.Same(placed, "e"))
+	require.False(t, over.Same(none, "e"))
+	require.False(t, placed.Same(over, "e"))
+	require.Equal(t, "e: users ada: evaluations no longer pass over their list", flags.DescribeChange(over, placed)[0].String())
+	require.Equal(t, "e: users ada: evaluations pass over their list, which has no place among those of all kinds", flags.DescribeChange(none, over)[0].String())
+
+	patch, err := flags.Diff(over, placed, "e", nil)
+	require.NoError(t, err)
+	result := after(t, over, patch, "e")
+	require.True(t, result.Same(placed, "e"))
+	require.Equal(t, 1, flags.Evaluate(result, "e", ada, nil).Variation)
+	_, err = flags.Diff(placed, over, "e", nil)
+	require.ErrorContains(t, err, `at "/environments/e/targets"`)
+}

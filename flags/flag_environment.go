@@ -93,7 +93,8 @@ func (e Environment) Prerequisites() iter.Seq[FlagPrerequisite] {
 
 // Targets goes through the lists of contexts that are served a variation
 // whatever the rules say, in the order in which they are looked at. None is
-// empty.
+// empty. Lists of users that have no place among those of all kinds come last;
+// evaluations pass over them, unless there are none of all kinds.
 func (e Environment) Targets() iter.Seq[TargetList] {
 	return func(yield func(TargetList) bool) {
 		b := e.get()

@@ -11,10 +11,11 @@ import (
 // environment; "" stands for none. It is the equality that [Diff] keeps to.
 // These make no difference: versions, dates of changes, members that are
 // unknown and begin with an underscore, the summary of the kinds of contexts
-// that is called evaluation, lists of targets that are empty, and what is meant
-// without being written: "user" as a kind of context, unless it makes a path of
-// an attribute that begins with a slash, and the kind of a rollout where the rest
-// tells it. Nor does it matter how it is spelled that a variation is not tracked.
+// that is called evaluation, lists of targets that are empty, unless evaluations
+// pass over users for want of one, and what is meant without being written:
+// "user" as a kind of context, unless it makes a path of an attribute that begins
+// with a slash, and the kind of a rollout where the rest tells it. Nor does it
+// matter how it is spelled that a variation is not tracked.
 func (f Flag) Same(other Flag, environment string) bool {
 	if f.body == other.body {
 		return true
@@ -108,7 +109,7 @@ func (e *environmentBody) sameTargets(o *environmentBody) bool {
 	if slices.Equal(e.users, o.users) && slices.Equal(e.contexts, o.contexts) {
 		return true
 	}
-	return slices.EqualFunc(e.lists(), o.lists(), (*targetsBody).same)
+	return slices.EqualFunc(e.lists(), o.lists(), func(a, b *targetsBody) bool { return a.same(b) && e.passesOver(a) == o.passesOver(b) })
 }
 
 // lists returns the lists of targets that are not empty, in the order in which

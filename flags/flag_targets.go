@@ -110,6 +110,12 @@ func (t *targetsBody) kind() string { return orUser(t.contextKind) }
 // says only when the users of its variation are looked at.
 func (t *targetsBody) isPlaceholder() bool { return t.kind() == userKind }
 
+// passesOver reports whether evaluations pass over a list that is not empty: one
+// of users that has no place among those of all kinds, if there are any of these.
+func (e *environmentBody) passesOver(t *targetsBody) bool {
+	return t.kind() == userKind && len(e.contexts) > 0 && e.placeholder(t.variation) < 0
+}
+
 // list returns the list of a kind of contexts and a variation, nil if there is
 // none.
 func (e *environmentBody) list(contextKind string, variation int) *targetsBody {

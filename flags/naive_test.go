@@ -202,8 +202,11 @@ func (n *naive) one(in object) {
 		}
 		e["fallthrough"] = n.serve(in, old)
 	case "addTargets", "addUserTargets":
+		before := copied(e).(object)
 		n.addTargets(n.contextKind(in), n.variation(textIn(in, "variationId")), list(in["values"]))
-		n.settle()
+		if !reflect.DeepEqual(before, copied(e)) {
+			n.settle()
+		}
 	case "removeTargets", "removeUserTargets":
 		n.removeTargets(n.contextKind(in), n.variation(textIn(in, "variationId")), func(key string) bool {
 			return slices.Contains(list(in["values"]), any(key))
@@ -492,8 +495,11 @@ func (n *naive) removeTargets(contextKind string, variation int, gone func(strin
 	if t == nil {
 		return
 	}
-	t["values"] = slices.DeleteFunc(slices.Clone(list(t["values"])), func(key any) bool { return gone(key.(string)) })
-	n.settle()
+	left := slices.DeleteFunc(slices.Clone(list(t["values"])), func(key any) bool { return gone(key.(string)) })
+	if len(left) < len(list(t["values"])) {
+		t["values"] = left
+		n.settle()
+	}
 }
 
 // settle removes empty lists, and gives each list of users its place among the

@@ -152,7 +152,9 @@ func (w *flagWriter) environment() jsonObject {
 				continue
 			}
 			users = append(users, list)
-			contexts = append(contexts, jsonObject{"variation": i, "values": []string{}, "contextKind": kind})
+			if w.count("without a place", 0, 7) < 7 {
+				contexts = append(contexts, jsonObject{"variation": i, "values": []string{}, "contextKind": kind})
+			}
 		}
 	}
 	e["targets"], e["contextTargets"] = users, contexts
