@@ -57,7 +57,7 @@
 // inside an instruction, a flag or a segment has at most 10,000 entries, a string
 // 64 KiB, an instruction, a flag and a segment 1 MiB. How many keys a segment
 // lists, and how many instructions stand in the array that [DecodeInstructions]
-// reads, is limited by the 1 MiB of the document only. Arrays and objects in a free [Value] may be nested as deep as a template,
-// which nests 64 deep at most, leaves room for. All that is wrong is told at
-// once, as [Problems].
+// reads, is limited by the 1 MiB of the document only. Arrays and objects in a
+// free [Value] may be nested as deep as a template, which nests 64 deep at most,
+// leaves room for. All that is wrong is told at once, as [Problems].
 package flags

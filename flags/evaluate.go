@@ -89,7 +89,8 @@ type evaluator struct {
 	flags     chain // those that wait for prerequisites
 	segments  chain // those that are being looked at
 	unbounded bool  // an unbounded segment was asked for
-	work      int   // that large patterns took
+
+	patternWork int // that large patterns took
 
 	// What was found out about other flags and segments, by the keys that they
 	// were asked for with, once many were looked at: they may name each other so
@@ -396,20 +397,29 @@ func (e *evaluator) anyValue(cl *clauseBody, values []datum) (matches bool, defe
 			return !cl.Negate, ""
 		}
 	}
-	for _, p := range cl.operands.large {
-		if e.work += p.work; e.work > mostPatternWork {
-			return false, "its regular expressions are too large"
-		}
-		if compiled, err := regexp.Compile(p.text); err == nil && matchesAny(compiled, values) {
-			return !cl.Negate, ""
-		}
+	if len(cl.operands.large) > 0 {
+		matches, defect = e.anyLarge(cl.operands.large, values)
 	}
-	return cl.Negate, ""
+	return matches != cl.Negate && defect == "", defect
 }
 
-// matchesAny reports whether any of the values is a text that a pattern matches.
-func matchesAny(p *regexp.Regexp, values []datum) bool {
-	return slices.ContainsFunc(values, func(v datum) bool { return v.sort == strictjson.String && p.MatchString(v.text) })
+// anyLarge reports whether any of the values matches any of the patterns, each
+// of which it compiles, or what makes the clause malformed.
+func (e *evaluator) anyLarge(patterns []largePattern, values []datum) (matches bool, defect string) {
+	texts := slices.DeleteFunc(slices.Clone(values), func(v datum) bool { return v.sort != strictjson.String })
+	if len(texts) == 0 {
+		return false, ""
+	}
+	for _, p := range patterns {
+		if e.patternWork += p.work; e.patternWork > mostPatternWork {
+			return false, "its regular expressions are too large"
+		}
+		compiled, err := regexp.Compile(p.text)
+		if err == nil && slices.ContainsFunc(texts, func(v datum) bool { return compiled.MatchString(v.text) }) {
+			return true, ""
+		}
+	}
+	return false, ""
 }
 
 // anySegment reports whether the context is in one of the segments with the

@@ -391,8 +391,8 @@ func (w *work) updateOffVariation(args []arg) error {
 
 // served returns what the document says of what is served, in place of what was
 // served before. Of a rollout that takes the place of one, what the instruction
-// cannot say stays: its kind, the seed, the experiment, which variations are tracked, and
-// unknown members.
+// cannot say stays: its kind, the seed, the experiment, which variations are
+// tracked, and unknown members.
 func (w *work) served(s Serve, before *servedBody) (servedBody, error) {
 	if s.single {
 		i, err := w.variation(memberVariationID, s.variationID)
