@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -369,6 +370,31 @@ func TestChainsAreLimited(t *testing.T) {
 	require.Equal(t, servesNothing, served(tooDeep))
 	require.Contains(t, tooDeep.Reason.Detail, `": rule 1: there are more than 1000 segments in a row`)
 	require.Less(t, len(tooDeep.Reason.Detail), 512)
+}
+
+// endless is a lookup in which every flag requires another one, and every
+// segment names one: the next number.
+type endless struct{ t *testing.T }
+
+func next(key string) string {
+	n, _ := strconv.Atoi(key[1:])
+	return key[:1] + strconv.Itoa(n+1)
+}
+
+func (l endless) LookUpFlag(key string) (flags.Flag, bool) {
+	return telescope(l.t, key, on+`,"prerequisites":[{"key":"`+next(key)+`","variation":0}]`), true
+}
+
+func (l endless) LookUpSegment(key string) (flags.Segment, bool) {
+	return decodeSegment(l.t, `{"key":"`+key+`","rules":[{"clauses":[{"op":"segmentMatch","values":["`+next(key)+`"]}]}]}`), true
+}
+
+func TestEndlessChainsComeToAnEnd(t *testing.T) {
+	ada := decodeContext(t, `{"kind":"user","key":"ada"}`)
+	f := telescope(t, "f0", on+`,"prerequisites":[{"key":"f1","variation":0}]`)
+	require.Equal(t, servesNothing, served(flags.Evaluate(f, "e", ada, endless{t})))
+	f = telescope(t, "f0", on+ruleOf(negated(`{"op":"segmentMatch","values":["s1"]}`)))
+	require.Equal(t, servesNothing, served(flags.Evaluate(f, "e", ada, endless{t})))
 }
 
 // fresh is a lookup that decodes at each call.
