@@ -102,8 +102,15 @@ func (t *teller) tell(parts ...string) {
 	t.list = append(t.list, Change{Environment: t.environment, Text: text})
 }
 
-// turn tells that one thing became another.
-func (t *teller) turn(what, from, to string) { t.tell(what, ": ", from, " → ", to) }
+// turn tells that one thing became another. Words are short, and may leave out
+// what differs.
+func (t *teller) turn(what, from, to string) {
+	if from == to {
+		t.tell(what, ": ", to, ", which differs in what is not shown")
+		return
+	}
+	t.tell(what, ": ", from, " → ", to)
+}
 
 // text tells of a text that may be empty.
 func (t *teller) text(what, from, to string) {

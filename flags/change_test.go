@@ -73,3 +73,15 @@ func TestChangesAreToldExactlyWhenThereAreSome(t *testing.T) {
 		}
 	})
 }
+
+func TestChangesOfWhatIsNotShown(t *testing.T) {
+	flag := func(values, description string) flags.Flag {
+		return decodeFlag(t, `{"key":"k","kind":"multivariate","description":"`+description+`","variations":[{"_id":"a","value":1}],"environments":{"e":{"on":true,`+
+			`"rules":[{"_id":"r","variation":0,"clauses":[{"_id":"c","attribute":"a","op":"in","values":[`+values+`]}]}],"fallthrough":{"variation":0}}}}`)
+	}
+	long := strings.Repeat("long", 100)
+	require.Equal(t, "e: rule 1: a is 1, 2, 3 and 2 more, which differs in what is not shown",
+		flags.DescribeChange(flag("1,2,3,4,5", ""), flag("1,2,3,4,6", ""))[0].String())
+	words := flags.DescribeChange(flag("1", long+"x"), flag("1", long+"y"))[0].String()
+	require.True(t, strings.HasSuffix(words, ", which differs in what is not shown"), words)
+}
