@@ -101,3 +101,38 @@ func ExampleNewPopulation() {
 	// {"kind":"user","key":"user-e06dd043328bd285","country":"fi"}
 	// {"kind":"user","key":"user-9482d55a56af0c8c","country":"no"}
 }
+
+// Contexts of several kinds are joined from populations of one kind each: here
+// each of six users is one of two laboratories.
+func ExampleMultiContext_populations() {
+	users, err := flags.NewPopulation("user", 6, 1)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	laboratories, err := flags.NewPopulation("laboratory", 2, 2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	members := func(yield func(flags.Context) bool) {
+		for i := range users.Len() {
+			c, err := flags.MultiContext(users.Context(i), laboratories.Context(i%laboratories.Len()))
+			if err != nil || !yield(c) {
+				return
+			}
+		}
+	}
+	for c := range members {
+		fmt.Println(c)
+	}
+	fmt.Println(flags.Survey(microscopeAt(0), microscopeAt(100_000), "production", members, nil).Switched(), "switch")
+	// Output:
+	// {"kind":"multi","laboratory":{"key":"laboratory-64684c4f0fd784b4"},"user":{"key":"user-5e41ab087439611e"}}
+	// {"kind":"multi","laboratory":{"key":"laboratory-e06dd043328bd285"},"user":{"key":"user-86d6fd953217ae03"}}
+	// {"kind":"multi","laboratory":{"key":"laboratory-64684c4f0fd784b4"},"user":{"key":"user-bcd9dbb49673066b"}}
+	// {"kind":"multi","laboratory":{"key":"laboratory-e06dd043328bd285"},"user":{"key":"user-b1441d254bd86cd7"}}
+	// {"kind":"multi","laboratory":{"key":"laboratory-64684c4f0fd784b4"},"user":{"key":"user-def434e398051d63"}}
+	// {"kind":"multi","laboratory":{"key":"laboratory-e06dd043328bd285"},"user":{"key":"user-7716da39cba275b2"}}
+	// 6 switch
+}

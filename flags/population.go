@@ -12,9 +12,10 @@ import (
 
 // Population is a number of contexts that are made up, to see whom a flag
 // reaches. They are made one by one when they are asked for: a population needs
-// no memory for them. All are of one kind; to see whom a flag reaches that looks
-// at several kinds at once, give [Survey] contexts of your own. [NewPopulation]
-// makes a population.
+// no memory for them. [NewPopulation] makes one.
+//
+// All contexts of a population are of one kind. For a flag that looks at several
+// kinds at once, join those of several populations with [MultiContext].
 //
 // Populations are immutable and safe for concurrent use. The zero Population
 // has no contexts.
