@@ -390,7 +390,7 @@ func (w *work) setRules(list []*ruleBody) {
 // resolve returns the identifier that stands at a member of the current place,
 // by itself or by reference.
 func (w *work) resolve(member, id string) (string, error) {
-	if !isRef(id) {
+	if !IsRef(id) {
 		return id, nil
 	}
 	name := id[len(refPrefix):]
@@ -484,7 +484,7 @@ func (w *work) newID(ref string) (id string, err error) {
 	switch {
 	case code != "":
 		return "", w.fail(code, "the identifier made for it %s", message)
-	case id == "" || isRef(id):
+	case id == "" || IsRef(id):
 		return "", w.fail(CodeMalformed, "the identifier made for it, %s, is none", strictjson.Quote(id))
 	case w.taken(id):
 		return "", w.fail(CodeDuplicate, "the identifier made for it, %s, is taken: it is there already, or the identifiers need another source", strictjson.Quote(id))

@@ -320,12 +320,14 @@ func (c *checker) clauses(list []Clause) {
 }
 
 func (c *slotCollector) clause(cl *Clause) {
+	c.givenBelow(cl.Ref)
 	if cl.Op != OpSegmentMatch {
 		return
 	}
 	c.at.push("values")
 	if slot := c.add(SlotSegmentKeys); slot != nil {
 		slot.Value = listValue(cl.Values)
+		slot.Clause = Clause{ContextKind: cl.ContextKind, Attribute: cl.Attribute, Op: cl.Op, Negate: cl.Negate}
 	}
 	c.at.pop()
 }

@@ -42,13 +42,15 @@
 //
 // [Instruction.Reads] and [Instruction.Writes] tell which parts of a flag an
 // instruction concerns, and [Instruction.Slots] which parts of it make sense for
-// one flag only.
+// one flag only. [Instruction.WithSlots] puts other values there and leaves the
+// rest as it is, byte for byte.
 //
 // # References
 //
 // A rule, a clause or a variation that an instruction adds may get a name, its
 // Ref. Later instructions say "ref:" and that name where the id of one stands.
-// A prerequisite cannot: its variation is one of another flag.
+// A prerequisite cannot: its variation is one of another flag. [Instruction.Refs]
+// tells which names an instruction gives and uses.
 //
 // # Limits
 //

@@ -80,7 +80,8 @@ func (r *flagReader) flagVariation(ids, values *nameSet) (v variationBody) {
 }
 
 // sense returns a text that is equal for values that say the same: numbers may
-// be spelled in several ways.
+// be spelled in several ways. Those inside of arrays and objects are compared as
+// they are spelled; see Meaning.
 func (v Value) sense() string {
 	if v.depth > 0 || v.text == "" || v.text[0] != '-' && (v.text[0] < '0' || v.text[0] > '9') {
 		return v.text

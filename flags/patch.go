@@ -93,7 +93,7 @@ func (r *reader) newIDs() (list []string) {
 	}
 	for r.d.NextElement() {
 		id := r.text(idText)
-		if isRef(id) && !r.failed() {
+		if IsRef(id) && !r.failed() {
 			r.report(CodeMalformed, "is a reference; an identifier is wanted")
 		}
 		list = append(list, id)

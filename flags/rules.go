@@ -108,6 +108,7 @@ func (c *slotCollector) rule(rule *Rule) {
 	c.at.push("clauses")
 	c.clauses(rule.Clauses)
 	c.at.pop()
+	c.givenBelow(rule.Ref)
 }
 
 const memberRuleID = "ruleId"

@@ -321,10 +321,20 @@ func (c *slotCollector) serve(s Serve) {
 		c.member(memberVariationID, s.variationID, SlotVariationID)
 	case s.rollout != nil:
 		weights := s.rollout.Weights
-		if len(weights) > 0 && !slices.ContainsFunc(weights, func(w Weight) bool { return !isRef(w.VariationID) }) {
+		c.at.push(memberWeights)
+		refs := 0
+		for i := range weights {
+			if id := weights[i].VariationID; IsRef(id) {
+				refs++
+				c.at.push(id)
+				c.used(id)
+				c.at.pop()
+			}
+		}
+		if refs == len(weights) && refs > 0 {
+			c.at.pop()
 			return
 		}
-		c.at.push(memberWeights)
 		if slot := c.add(SlotRolloutWeights); slot != nil {
 			slot.Value = Value{text: string(appendWeights(nil, weights)), depth: 1}
 		}

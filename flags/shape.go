@@ -218,7 +218,7 @@ func (f form) judge(s string) Code {
 		name, isRef := strings.CutPrefix(s, refPrefix)
 		fits = fits && (!isRef || isName(name))
 	case otherIDText:
-		fits = fits && !isRef(s)
+		fits = fits && !IsRef(s)
 	case keyText, environmentText:
 		fits = IsKey(s)
 	case refText:
@@ -320,7 +320,9 @@ func isUUID(s string) bool {
 // earlier instruction adds.
 const refPrefix = "ref:"
 
-func isRef(id string) bool { return strings.HasPrefix(id, refPrefix) }
+// IsRef reports whether what stands in place of an id is a reference: "ref:" and
+// the name that an instruction gives to what it adds.
+func IsRef(id string) bool { return strings.HasPrefix(id, refPrefix) }
 
 // isName reports whether s is 1 to 256 bytes of [A-Za-z0-9._-].
 func isName(s string) bool {

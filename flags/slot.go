@@ -1,6 +1,11 @@
 package flags
 
-import "github.com/flagstage/flagstage/internal/strictjson"
+import (
+	"strconv"
+	"strings"
+
+	"github.com/flagstage/flagstage/internal/strictjson"
+)
 
 // SlotKind says what a slot holds. Further kinds may be added.
 type SlotKind string
@@ -27,6 +32,199 @@ type Slot struct {
 	Pointer string
 	Kind    SlotKind
 	Value   Value // what stands there now
+	// Clause is the clause in which keys of segments stand, without them and
+	// without its reference; the zero Clause for other slots.
+	Clause Clause
+}
+
+// SlotValue is another value for a slot.
+type SlotValue struct {
+	Pointer string // of the slot, as in [Slot]
+	Value   Value
+}
+
+// Names returns the identifiers or keys that the slot's value holds, in the
+// order in which they are written. References, of which the flag knows nothing,
+// are left out. The slice is the caller's.
+func (s Slot) Names() (names []string) {
+	s.Renamed(func(name string) string {
+		names = append(names, name)
+		return name
+	})
+	return names
+}
+
+// refers reports whether a name in the slot is a reference. Those of what is
+// outside of the flag are none, whatever they begin with.
+func (s *Slot) refers(name string) bool { return s.Kind.isOwn() && IsRef(name) }
+
+// isOwn reports whether slots of the kind name variations, rules or clauses of
+// the flag itself.
+func (k SlotKind) isOwn() bool {
+	switch k {
+	case SlotVariationID, SlotRuleID, SlotRuleIDs, SlotClauseID, SlotClauseIDs, SlotRolloutWeights:
+		return true
+	}
+	return false
+}
+
+// Renamed returns the slot's value with other names in place of those that
+// [Slot.Names] gives, which must stay as many: weights of two names that become
+// one are no weights.
+func (s Slot) Renamed(name func(string) string) Value {
+	rename := func(old string) string {
+		if s.refers(old) {
+			return old
+		}
+		return name(old)
+	}
+	d := strictjson.NewDecoder([]byte(s.Value.text), nil)
+	switch d.Kind() {
+	case strictjson.String:
+		old, _ := d.ReadString()
+		return StringValue(rename(old))
+	case strictjson.Array:
+		list := []string{}
+		for d.BeginArray(); d.NextElement(); {
+			old, _ := d.ReadString()
+			list = append(list, rename(old))
+		}
+		return Value{text: string(strictjson.AppendStrings(nil, list)), depth: 1}
+	case strictjson.Object:
+		var weights []Weight
+		d.BeginObject()
+		for old, ok := d.NextMember(); ok; old, ok = d.NextMember() {
+			weight, _ := d.ReadInt()
+			weights = append(weights, Weight{VariationID: rename(old), Weight: int(weight)})
+		}
+		sortWeights(weights)
+		return Value{text: string(appendWeights(nil, weights)), depth: 1}
+	case strictjson.Invalid, strictjson.Null, strictjson.Bool, strictjson.Number:
+	}
+	return s.Value
+}
+
+// WithSlots returns the instruction with other values in some of its slots, and
+// all else as it was, byte for byte. It judges the values as strictly as reading
+// does; besides, each keeps the type that stands in its slot. With a problem the
+// instruction is zero.
+//
+// Pointers of problems are relative to the list of values: /1/pointer is that of
+// the second, and names no slot (not_found), one that is named already
+// (duplicate), or is no JSON Pointer of at most 64 tokens (malformed,
+// too_large); /1/value/0 stands in its value. "" is the instruction, which must
+// be valid before as well as afterwards.
+func (in Instruction) WithSlots(values ...SlotValue) (Instruction, Problems) {
+	if len(values) == 0 {
+		return in, nil
+	}
+	if problems := in.Validate(); problems != nil {
+		var whole Problems
+		whole.Errorf("", CodeMalformed, "the instruction is not valid: %s", problems[0])
+		return Instruction{}, whole
+	}
+	slots := in.Slots()
+	places := make(map[string]int, len(slots))
+	for i := range slots {
+		places[slots[i].Pointer] = i
+	}
+	given := make([]*Value, len(slots))
+	from := make(map[string]int, len(values)) // indexes of values, by the pointers of slots
+	found := make([]Problems, len(values))
+	for i := range values {
+		v := &values[i]
+		place, there := places[v.Pointer]
+		switch code, message := pointerDefect(v.Pointer); {
+		case code != "":
+			found[i].Errorf("/pointer", code, "%s", message)
+		case !there:
+			found[i].Errorf("/pointer", CodeNotFound, "%s is no place of a value that depends on the flag; there %s", strictjson.Quote(v.Pointer),
+				thereAre(len(slots), func(i int) string { return slots[i].Pointer }))
+		case given[place] != nil:
+			found[i].Errorf("/pointer", CodeDuplicate, "%s is given another value already", strictjson.Quote(v.Pointer))
+		default:
+			given[place], from[v.Pointer] = &v.Value, i
+			if is, want := kindOf(v.Value), kindOf(slots[place].Value); is != want {
+				found[i].Errorf("/value", CodeWrongType, "must be %s, as what stands there now; it is %s", want, is)
+				given[place] = &slots[place].Value
+			}
+		}
+	}
+	var read Instruction
+	var problems, defects Problems
+	if len(from) > 0 {
+		read, defects = DecodeInstruction(in.withTexts(slots, given))
+	}
+	for _, p := range defects {
+		if i, rest, there := inside(from, p.Pointer); there {
+			p.Pointer = "/value" + rest
+			found[i].Add(p)
+		} else {
+			p.Pointer = ""
+			problems.Add(p)
+		}
+	}
+	for i := range found {
+		problems.AddAll("/"+strconv.Itoa(i), found[i])
+	}
+	if problems != nil {
+		return Instruction{}, problems
+	}
+	return read, nil
+}
+
+// withTexts returns the instruction as it is written with other values in
+// slots; nil leaves a slot as it is.
+func (in Instruction) withTexts(slots []Slot, values []*Value) []byte {
+	document := in.AppendJSON(nil)
+	pointers := make([]string, len(slots))
+	for i := range slots {
+		pointers[i] = slots[i].Pointer
+	}
+	var result []byte
+	done := 0
+	for i, offset := range strictjson.Offsets(document, pointers) { // slots stand in document order
+		if values[i] == nil {
+			continue
+		}
+		result = values[i].AppendJSON(append(result, document[done:offset]...))
+		done = offset + len(slots[i].Value.text)
+	}
+	return append(result, document[done:]...)
+}
+
+func kindOf(v Value) strictjson.Kind { return strictjson.NewDecoder([]byte(v.text), nil).Kind() }
+
+// inside returns the index that is given for a pointer, or for the one that
+// leads to where it begins, and what is left of it.
+func inside(from map[string]int, pointer string) (index int, rest string, there bool) {
+	for i := len(pointer); i > 0 && !there; i = strings.LastIndexByte(pointer[:i], '/') {
+		index, there = from[pointer[:i]]
+		rest = pointer[i:]
+	}
+	return index, rest, there
+}
+
+// maxTokens is how many tokens a JSON Pointer may have.
+const maxTokens = 64
+
+// pointerDefect returns what makes a text no JSON Pointer (RFC 6901).
+func pointerDefect(pointer string) (Code, string) {
+	if code, message := textDefect(pointer); code != "" {
+		return code, message
+	}
+	switch tokens := strings.Count(pointer, "/"); {
+	case pointer != "" && pointer[0] != '/':
+		return CodeMalformed, "is no JSON Pointer: it must begin with a slash"
+	case tokens > maxTokens:
+		return CodeTooLarge, "has " + strconv.Itoa(tokens) + " tokens; at most " + strconv.Itoa(maxTokens) + " are allowed"
+	}
+	for i := range len(pointer) {
+		if pointer[i] == '~' && (i+1 == len(pointer) || pointer[i+1] != '0' && pointer[i+1] != '1') {
+			return CodeMalformed, `is no JSON Pointer: a tilde must be written "~0", a slash inside of a token "~1"`
+		}
+	}
+	return "", ""
 }
 
 // Slots returns the instruction's slots in document order, nil if it has none.
@@ -46,12 +244,33 @@ func (in Instruction) SlotCount() int {
 	return c.count
 }
 
-// slotCollector counts the slots of an instruction, and notes them if asked.
+// Ref is a place at which an instruction gives a name to what it adds, or names
+// what an earlier one adds.
+type Ref struct {
+	// Pointer is the RFC 6901 JSON Pointer of the place, relative to the
+	// instruction in its canonical form.
+	Pointer string
+	Name    string // without "ref:"
+	Given   bool   // the instruction gives the name
+}
+
+// Refs returns the references in the instruction in document order, nil if there
+// are none. Those that it uses are to earlier instructions, never to what it adds
+// itself.
+func (in Instruction) Refs() []Ref {
+	c := slotCollector{refer: true}
+	c.instruction(in)
+	return c.refs
+}
+
+// slotCollector counts the slots of an instruction, and notes them, or its
+// references, if asked.
 type slotCollector struct {
-	collect bool
-	count   int
-	slots   []Slot
-	at      place
+	collect, refer bool
+	count          int
+	slots          []Slot
+	refs           []Ref
+	at             place
 }
 
 func (c *slotCollector) instruction(in Instruction) {
@@ -67,6 +286,9 @@ func (c *slotCollector) instruction(in Instruction) {
 		c.at.push(p.name)
 		switch a := a.(type) {
 		case text:
+			if p.form == refText {
+				c.given(string(a))
+			}
 			c.text(string(a), p.slot)
 		case texts:
 			c.texts(a, p.slot)
@@ -112,6 +334,27 @@ func (c *slotCollector) add(kind SlotKind) *Slot {
 	return &c.slots[len(c.slots)-1]
 }
 
+// used notes a reference at the current place.
+func (c *slotCollector) used(ref string) {
+	if c.refer {
+		c.refs = append(c.refs, Ref{Pointer: c.at.pointer(), Name: ref[len(refPrefix):]})
+	}
+}
+
+// given notes a name that is given at the current place; "" is none.
+func (c *slotCollector) given(name string) {
+	if c.refer && name != "" {
+		c.refs = append(c.refs, Ref{Pointer: c.at.pointer(), Name: name, Given: true})
+	}
+}
+
+// givenBelow is given at the member ref of the current place.
+func (c *slotCollector) givenBelow(name string) {
+	c.at.push("ref")
+	c.given(name)
+	c.at.pop()
+}
+
 func (c *slotCollector) member(name, s string, kind SlotKind) {
 	c.at.push(name)
 	c.text(s, kind)
@@ -119,7 +362,11 @@ func (c *slotCollector) member(name, s string, kind SlotKind) {
 }
 
 func (c *slotCollector) text(s string, kind SlotKind) {
-	if kind == "" || isRef(s) {
+	if kind == "" {
+		return
+	}
+	if IsRef(s) {
+		c.used(s)
 		return
 	}
 	if slot := c.add(kind); slot != nil {
@@ -132,7 +379,7 @@ func (c *slotCollector) texts(list []string, kind SlotKind) {
 		return
 	}
 	if kind == SlotRuleIDs || kind == SlotClauseIDs {
-		if allRefs(list) {
+		if c.listRefs(list) {
 			return
 		}
 	}
@@ -141,39 +388,30 @@ func (c *slotCollector) texts(list []string, kind SlotKind) {
 	}
 }
 
-// allRefs reports whether a list is of nothing but references.
-func allRefs(ids []string) bool {
-	for _, id := range ids {
-		if !isRef(id) {
-			return false
+// listRefs notes the references in a list at the current place, and reports
+// whether there is nothing else in it.
+func (c *slotCollector) listRefs(ids []string) bool {
+	refs := 0
+	for i, id := range ids {
+		if IsRef(id) {
+			refs++
+			c.at.pushIndex(i)
+			c.used(id)
+			c.at.pop()
 		}
 	}
-	return len(ids) > 0
+	return refs == len(ids) && refs > 0
 }
 
 // names reports whether the slot names one of some identifiers of the flag's
 // own variations, rules and clauses.
 func (s *Slot) names(ids map[string]bool) bool {
-	d := strictjson.NewDecoder([]byte(s.Value.text), nil)
-	named := false
-	one := func() {
-		id, _ := d.ReadString()
-		named = named || ids[id]
-	}
-	switch s.Kind {
-	case SlotVariationID, SlotRuleID, SlotClauseID:
-		one()
-	case SlotRuleIDs, SlotClauseIDs:
-		d.BeginArray()
-		for d.NextElement() {
-			one()
-		}
-	case SlotRolloutWeights:
-		d.BeginObject()
-		for id, ok := d.NextMember(); ok; id, ok = d.NextMember() {
-			named = named || ids[id]
-			d.Skip()
+	if s.Kind.isOwn() {
+		for _, id := range s.Names() {
+			if ids[id] {
+				return true
+			}
 		}
 	}
-	return named
+	return false
 }

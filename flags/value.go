@@ -1,6 +1,8 @@
 package flags
 
 import (
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -74,6 +76,45 @@ func (v Value) Depth() int { return v.depth }
 
 // String returns the value as JSON, "" if it is absent.
 func (v Value) String() string { return v.text }
+
+// Meaning returns a text that two values share exactly when they mean the same:
+// numbers are compared by what they say, exactly, and the order of an object's
+// members makes no difference. It is "" for an absent value, and no JSON.
+func (v Value) Meaning() string {
+	if v.depth == 0 {
+		return v.sense()
+	}
+	return string(appendMeaning(nil, strictjson.NewDecoder([]byte(v.text), nil)))
+}
+
+// appendMeaning appends the meaning of the next value.
+func appendMeaning(dst []byte, d *strictjson.Decoder) []byte {
+	switch d.Kind() {
+	case strictjson.Array:
+		dst = append(dst, '[')
+		for ok := d.BeginArray() && d.NextElement(); ok; ok = d.NextElement() {
+			dst = append(appendMeaning(dst, d), ',')
+		}
+		return append(dst, ']')
+	case strictjson.Object:
+		type member struct{ name, meaning string }
+		var members []member
+		d.BeginObject()
+		for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
+			members = append(members, member{name, string(appendMeaning(nil, d))})
+		}
+		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+		dst = append(dst, '{')
+		for _, m := range members {
+			dst = append(strictjson.AppendString(dst, m.name), ':')
+			dst = append(append(dst, m.meaning...), ',')
+		}
+		return append(dst, '}')
+	default:
+		text, _, _ := d.ReadValue()
+		return append(dst, Value{text: text}.sense()...)
+	}
+}
 
 // AppendJSON appends the value as JSON; an absent one as null.
 func (v Value) AppendJSON(dst []byte) []byte {
