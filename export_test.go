@@ -51,3 +51,9 @@ func DueSteps() (withHeap, withOrder func()) {
 			o.insert(later(e))
 		}
 }
+
+// AppendPlan and DecodePlan write and read the records of plans.
+var (
+	AppendPlan = appendPlan
+	DecodePlan = decodePlan
+)

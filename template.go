@@ -53,6 +53,8 @@ type Template struct {
 	origin                     Origin
 	stages                     []Stage
 	printed                    int // bytes of the printed form
+	// values are those behind ids of variations, as far as they are known.
+	values []variationValue
 }
 
 // ReadTemplate reads a request to create a template from JSON: the body of
@@ -387,16 +389,8 @@ func (t Template) AppendJSON(dst []byte) []byte {
 
 // appendJSON stops somewhere when the result has become longer than limit.
 func (t Template) appendJSON(dst []byte, limit int) []byte {
-	dst = append(t.appendHead(dst), `,"stages":[`...)
-	for i, s := range t.stages {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if dst = appendStage(dst, s, limit); len(dst) > limit {
-			return dst
-		}
-	}
-	return append(dst, "]}"...)
+	dst = append(t.appendHead(dst), `,"stages":`...)
+	return append(appendStages(dst, t.stages, limit), '}')
 }
 
 // appendHead appends the template up to its stages.

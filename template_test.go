@@ -472,7 +472,7 @@ func readRollout(t testing.TB) flagstage.TemplateInput {
 	return input
 }
 
-func create(t testing.TB, input flagstage.TemplateInput) flagstage.Template {
+func create(t require.TestingT, input flagstage.TemplateInput) flagstage.Template {
 	template, problems := flagstage.NewTemplate(input, creation())
 	require.NoError(t, problems.Err())
 	return template
