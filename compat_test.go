@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/flags"
 )
 
 // TestStoresOfEveryReleaseOpen opens stores that this version and earlier ones
@@ -19,6 +20,7 @@ import (
 func TestStoresOfEveryReleaseOpen(t *testing.T) {
 	if *update {
 		makeCompat(t, "testdata/compat/format-2")
+		makeCompatValues(t, "testdata/compat/format-2-values.db")
 	}
 	files, err := filepath.Glob("testdata/compat/*.db")
 	require.NoError(t, err)
@@ -44,13 +46,35 @@ func TestStoresOfEveryReleaseOpen(t *testing.T) {
 	}
 }
 
-func makeCompat(t *testing.T, name string) {
-	keep := func(file string, text []byte) {
-		if _, err := os.Stat(file); err != nil {
-			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-			require.NoError(t, os.WriteFile(file, text, 0o644))
-		}
+// makeCompatValues makes a store with a template that is kept with the values of
+// its variations, and one without.
+func makeCompatValues(t *testing.T, name string) {
+	path := filepath.Join(t.TempDir(), "db")
+	source := &knownFlags{list: []flags.Flag{banner(t), lamp(t)}}
+	input := inputOf(written(t, rollout, prerequisite))
+	for key, options := range map[string][]flagstage.Option{"progressive": {flagstage.WithFlagSource(source)}, "plain": nil} {
+		e, err := flagstage.Open(path, fixed(options...)...)
+		require.NoError(t, err)
+		input.Key = key
+		_, err = e.CreateTemplate(t.Context(), alice, input)
+		require.NoError(t, err)
+		require.NoError(t, e.Close())
 	}
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	keepCompat(t, name, text)
+}
+
+// keepCompat writes a file unless there is one.
+func keepCompat(t *testing.T, file string, text []byte) {
+	if _, err := os.Stat(file); err != nil {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, text, 0o644))
+	}
+}
+
+func makeCompat(t *testing.T, name string) {
+	keep := func(file string, text []byte) { keepCompat(t, file, text) }
 	path := filepath.Join(t.TempDir(), "db")
 	store, err := flagstage.OpenStore(path, flagstage.DurabilityAlways)
 	require.NoError(t, err)

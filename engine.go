@@ -26,6 +26,7 @@ type Engine struct {
 	clock  Clock
 	ids    IDSource
 	guard  Guard
+	source FlagSource // nil: none
 	logger *slog.Logger
 	limits Limits
 	// reading says how documents are read, and rules what else is refused.
@@ -111,7 +112,7 @@ func (e *Engine) logRecovery(store *FileStore) {
 // newEngine returns an engine with options that were found right.
 func newEngine(store Store, o options) *Engine {
 	e := &Engine{
-		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
+		store: store, clock: o.clock, ids: o.ids, guard: o.guard, source: o.flagSource, logger: o.logger, limits: o.limits,
 		reading: o.reading, rules: rules{stages: o.limits.Stages, hosts: append([]string{}, o.reading.HostKinds...)},
 	}
 	e.operations.begin()

@@ -90,6 +90,9 @@ func (e *Engine) keepNew(ctx context.Context, template *Template, problems Probl
 
 // keep writes a template whose record must have the given revision, 0 for none.
 func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (StoredTemplate, error) {
+	if err := e.remember(ctx, template); err != nil {
+		return StoredTemplate{}, fmt.Errorf("keep template %s: %w", quoteKey(template.key), err)
+	}
 	key := templatePrefix + template.key
 	operation := e.operations.next()
 	value, problems := encodeTemplate(operation, template)
@@ -343,18 +346,25 @@ func (e *Engine) DeleteTemplate(ctx context.Context, actor Actor, key string, re
 // templatePrefix begins the store's keys of templates.
 const templatePrefix = "template/"
 
-// templateFormat is the first byte of a stored template. Behind it stand the
-// operation that wrote it, the three keys of its origin, each behind its
-// length, and the printed template.
-const templateFormat = 1
+// The first byte of a stored template is its format. Behind it stand the operation
+// that wrote it, the three keys of its origin, each behind its length, and the
+// printed template. With values, the values behind ids of variations come before
+// the printed template: their number, and for each the key of the flag, the id and
+// the value, each behind its length. What has no values has the format without.
+const (
+	templateFormat       = 1
+	templateFormatValues = 2
+)
 
 // templateHead is how many bytes stand before the origin.
 const templateHead = 1 + len(operation{})
 
 // writtenBy reports whether an operation wrote a stored template.
 func writtenBy(o operation, value []byte) bool {
-	return len(value) >= templateHead && value[0] == templateFormat && operation(value[1:templateHead]) == o
+	return len(value) >= templateHead && isTemplateFormat(value[0]) && operation(value[1:templateHead]) == o
 }
+
+func isTemplateFormat(b byte) bool { return b == templateFormat || b == templateFormatValues }
 
 // encodeTemplate returns the record's value of a template, which it prints.
 func encodeTemplate(o operation, t *Template) ([]byte, Problems) {
@@ -363,13 +373,65 @@ func encodeTemplate(o operation, t *Template) ([]byte, Problems) {
 	for _, key := range origin {
 		room += binary.MaxVarintLen16 + len(key)
 	}
-	b := append(make([]byte, 0, room), templateFormat)
+	format := byte(templateFormat)
+	if len(t.values) > 0 {
+		format = templateFormatValues
+	}
+	b := append(make([]byte, 0, room), format)
 	b = append(b, o[:]...)
 	for _, key := range origin {
-		b = binary.AppendUvarint(b, uint64(len(key)))
-		b = append(b, key...)
+		b = appendCounted(b, key)
+	}
+	if format == templateFormatValues {
+		b = binary.AppendUvarint(b, uint64(len(t.values)))
+		for _, v := range t.values {
+			b = appendCounted(appendCounted(appendCounted(b, v.flagKey), v.id), v.value.String())
+		}
 	}
 	return t.print(b)
+}
+
+// appendCounted appends a text behind its length.
+func appendCounted(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// cutCounted cuts a text that stands behind its length off a record, and reports
+// whether it is there.
+func cutCounted(b []byte) (s string, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return "", nil, false
+	}
+	return string(b[size : size+int(n)]), b[size+int(n):], true
+}
+
+// cutValues cuts the values behind ids of variations off a record. They are nil if
+// it is damaged.
+func cutValues(b []byte) (values []variationValue, rest []byte) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n == 0 {
+		return nil, nil
+	}
+	rest = b[size:]
+	for ; n > 0; n-- {
+		var texts [3]string
+		for i := range texts {
+			var ok bool
+			if texts[i], rest, ok = cutCounted(rest); !ok {
+				return nil, nil
+			}
+		}
+		value, err := flags.ParseValue(texts[2])
+		if err != nil || value.String() != texts[2] {
+			return nil, nil
+		}
+		if last := len(values) - 1; last >= 0 && values[last].compare(texts[0], texts[1]) >= 0 {
+			return nil, nil
+		}
+		values = append(values, variationValue{texts[0], texts[1], value})
+	}
+	return values, rest
 }
 
 // decodeTemplate returns the template of a record. Host kinds of any name pass:
@@ -382,7 +444,7 @@ func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
 	switch {
 	case len(r.Value) == 0:
 		return unreadable("its record is empty")
-	case r.Value[0] != templateFormat:
+	case !isTemplateFormat(r.Value[0]):
 		return unreadable("its record has a format that this version does not know; use a later one")
 	case len(r.Value) < templateHead:
 		return unreadable("its record is cut short")
@@ -390,11 +452,16 @@ func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
 	rest := r.Value[templateHead:]
 	var keys [3]string
 	for i := range keys {
-		n, size := binary.Uvarint(rest)
-		if size <= 0 || n > uint64(len(rest)-size) {
+		var ok bool
+		if keys[i], rest, ok = cutCounted(rest); !ok {
 			return unreadable("its record is cut short")
 		}
-		keys[i], rest = string(rest[size:size+int(n)]), rest[size+int(n):]
+	}
+	var values []variationValue
+	if r.Value[0] == templateFormatValues {
+		if values, rest = cutValues(rest); values == nil {
+			return unreadable("its record is damaged: the values of variations in it cannot be read")
+		}
 	}
 	reader := newReader(rest, true, flags.Reading{AnyHostKind: true})
 	reader.readDocument()
@@ -406,5 +473,6 @@ func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
 	if template.key != key {
 		return unreadable("its record is that of the template " + quoteKey(template.key))
 	}
+	template.values = values
 	return StoredTemplate{Template: template, Revision: r.Revision}, nil
 }

@@ -45,7 +45,7 @@ var pure = map[string][]string{
 	"internal/escape":     nil,
 	"calendar":            {"zone.go"},
 	"flags":               nil,
-	".":                   {"clock.go", "engine.go", "engine_template.go", "options.go", "store.go", "store_bunt.go", "store_care.go", "store_file.go"},
+	".":                   {"clock.go", "engine.go", "engine_parameter.go", "engine_template.go", "options.go", "store.go", "store_bunt.go", "store_care.go", "store_file.go"},
 	"timeline":            nil,
 	"simulate":            nil,
 }

@@ -16,6 +16,7 @@ type options struct {
 	clock      Clock
 	ids        IDSource
 	guard      Guard
+	flagSource FlagSource
 	logger     *slog.Logger
 	limits     Limits
 	durability Durability

@@ -608,7 +608,8 @@ func (b *binder) segmentKeys(place *slotPlace, p *Parameter) error {
 
 func (b *binder) targetValues(place *slotPlace, p *Parameter) {
 	if place.override == nil && !b.sameEnvironment() && len(place.Names()) > 0 {
-		p.Reason = "contexts belong to an environment; say which ones of environment " + strictjson.Quote(b.target.EnvironmentKey) + " are meant"
+		p.Reason = "contexts belong to an environment; say which ones of project " + strictjson.Quote(b.target.ProjectKey) +
+			" in environment " + strictjson.Quote(b.target.EnvironmentKey) + " are meant"
 	}
 }
 

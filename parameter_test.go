@@ -197,9 +197,9 @@ func TestParameters(t *testing.T) {
 
 		{"targets in the same environment", targeted, flagstage.Target{Origin: otherFlag, Flag: sign(t)}, nil, `/values ["ada"] | /variationId "s-true" true`},
 		{"targets in another environment", targeted, flagstage.Target{Origin: otherEnvironment, Flag: banner(t)}, nil,
-			`/values ["ada"]: contexts belong to an environment; say which ones of environment "test" are meant | /variationId "b-true" true`},
+			`/values ["ada"]: contexts belong to an environment; say which ones of project "shop" in environment "test" are meant | /variationId "b-true" true`},
 		{"targets in another project", targeted, flagstage.Target{Origin: otherProject, Flag: banner(t)}, nil,
-			`/values ["ada"]: contexts belong to an environment; say which ones of environment "production" are meant | /variationId "b-true" true`},
+			`/values ["ada"]: contexts belong to an environment; say which ones of project "mill" in environment "production" are meant | /variationId "b-true" true`},
 		{"no targets in another environment", `{"kind":"addUserTargets","variationId":"b-true","values":[]}`, flagstage.Target{Origin: otherEnvironment, Flag: banner(t)}, nil,
 			`/values [] | /variationId "b-true" true`},
 		{"targets that are overridden", targeted, flagstage.Target{Origin: otherEnvironment, Flag: banner(t)}, override("/values", `["bo"]`), `/values ["bo"] | /variationId "b-true" true`},
