@@ -13,8 +13,9 @@
 // where identifiers come from, and what other flags there are. An [*ApplyError]
 // says which instruction cannot be applied, where, and what exists instead.
 //
-// [Diff] finds the instructions that turn one flag into another, and
-// [DescribeChange] says to people in what they differ.
+// [Diff] finds the instructions that turn one flag into another,
+// [DescribeChange] says to people in what they differ, and [ChangedFields] names
+// the fields in which they do.
 //
 // # Evaluation
 //
