@@ -52,6 +52,12 @@ func lamp(t testing.TB) flags.Flag {
 	return flagOf(t, "lamp", "boolean", `{"_id":"lamp-on","value":true},{"_id":"lamp-off","value":false}`, "")
 }
 
+func deleted(t testing.TB, f flags.Flag) flags.Flag {
+	f, err := flags.Apply(f, []flags.Instruction{flags.DeleteFlag()}, flags.Application{Now: now})
+	require.NoError(t, err)
+	return f
+}
+
 // elsewhere returns the flag with a key in an environment of a project.
 func elsewhere(project, environment, flag string) flagstage.Origin {
 	return flagstage.Origin{ProjectKey: project, EnvironmentKey: environment, FlagKey: flag}
@@ -211,6 +217,8 @@ func TestParameters(t *testing.T) {
 		{"a prerequisite in another project", prerequisite, flagstage.Target{Origin: otherProject, Flag: banner(t),
 			Others: flags.NewFlagSet(flagOf(t, "lamp", "boolean", `{"_id":"1","value":false},{"_id":"2","value":true}`, ""))}, nil, `/key "lamp" | /variationId "2" true`},
 		{"a prerequisite that is none", prerequisite, flagstage.Target{Origin: sameFlag, Others: flags.NewFlagSet()}, nil,
+			`/key "lamp": project "shop" has no flag "lamp" | /variationId "lamp-on": project "shop" has no flag "lamp"`},
+		{"a prerequisite that is deleted", prerequisite, flagstage.Target{Origin: sameFlag, Others: flags.NewFlagSet(deleted(t, lamp(t)))}, nil,
 			`/key "lamp": project "shop" has no flag "lamp" | /variationId "lamp-on": project "shop" has no flag "lamp"`},
 		{"a prerequisite whose variation is gone", prerequisite, flagstage.Target{Origin: sameFlag,
 			Others: flags.NewFlagSet(flagOf(t, "lamp", "boolean", `{"_id":"1","value":false},{"_id":"2","value":true}`, ""))}, nil,

@@ -98,6 +98,46 @@ func TestPlansAreJudgedAsAWhole(t *testing.T) {
 	require.ErrorContains(t, err, `the flag has no environment "none"; there are "production" and "test"`)
 }
 
+func TestPlansThatAreTooLongAreRefused(t *testing.T) {
+	half := make([]string, 10)
+	for i := range half {
+		half[i] = strings.Repeat("x", 53_000)
+	}
+	list := strings.Join(half, `","`)
+	template := written(t, targeted, targeted)
+	var overrides []flagstage.Override
+	for _, stage := range template.Stages() {
+		overrides = append(overrides, flagstage.Override{ID: stage.Action.Instructions[0].ID(), Path: "/values", Value: parsed(t, `["`+list+`"]`)})
+	}
+	_, _, err := template.Bind(flagstage.Target{Origin: bannerOrigin}, overrides[1:])
+	require.NoError(t, err)
+	plan, parameters, err := template.Bind(flagstage.Target{Origin: bannerOrigin}, overrides)
+	require.Equal(t, []string{"/stages too_large"}, problemsOf(t, err))
+	require.True(t, plan.IsZero())
+	require.Len(t, parameters, 4)
+}
+
+// TestOneStageOfSeveralChangedInstructions holds that each of them is in the plan.
+func TestOneStageOfSeveralChangedInstructions(t *testing.T) {
+	template := written(t, targeted, targeted+",{\"kind\":\"turnFlagOn\"},"+targeted)
+	list, err := template.Parameters(flagstage.Target{Origin: bannerOrigin}, nil)
+	require.NoError(t, err)
+	var overrides []flagstage.Override
+	for i, p := range list {
+		if p.Path == "/values" {
+			overrides = append(overrides, flagstage.Override{ID: p.ID, Path: p.Path, Value: parsed(t, fmt.Sprintf(`["%d"]`, i))})
+		}
+	}
+	plan, _, err := template.Bind(flagstage.Target{Origin: bannerOrigin}, overrides)
+	require.NoError(t, err)
+	for i, want := range []string{`["0"]`, `["2"]`, `["4"]`} {
+		stage, instruction := min(i, 1), 2*max(i-1, 0)
+		require.Equal(t, want, plan.Stages()[stage].Action.Instructions[instruction].Slots()[0].Value.String())
+		require.Equal(t, `["ada"]`, template.Stages()[stage].Action.Instructions[instruction].Slots()[0].Value.String())
+	}
+	require.Equal(t, flags.Kind("turnFlagOn"), plan.Stages()[1].Action.Instructions[1].Kind())
+}
+
 // problemsOf returns the problems that an error tells, nil for nil.
 func problemsOf(t testing.TB, err error) []string {
 	if err == nil {
