@@ -6,7 +6,8 @@
 // LaunchDarkly's workflow templates ([ReadTemplate], [Import]) or built as Go
 // values, and created by [NewTemplate].
 //
-// A [Plan] is what a template means for one flag. A [Workflow] is a run of a
+// A [Plan] is what a template means for one flag: the one that it was written for
+// ([Template.Plan]), or any that it is bound to ([Template.Bind]). A [Workflow] is a run of a
 // plan: a value that knows how far the release has come, and, told what time
 // it is, what happens next. Package simulate walks a workflow through its
 // whole life at once.

@@ -273,7 +273,10 @@ func TestPlanRecordsThatAreRefused(t *testing.T) {
 }
 
 func FuzzDecodePlan(f *testing.F) {
-	good := flagstage.AppendPlan(nil, create(f, readRollout(f)).Plan())
+	input := named("k", "") // small, as the fuzzer takes long to make inputs smaller
+	input.Stages[0].Conditions = append(input.Stages[0].Conditions, flagstage.Approval{Description: "d", NotifyMemberIDs: []string{"m"}})
+	input.Stages[0].Action = flagstage.Patch(flags.RemoveRule("r"))
+	good := flagstage.AppendPlan(nil, create(f, input).Plan())
 	f.Add(good)
 	f.Add(good[:len(good)/2])
 	f.Add([]byte("\x01[]"))

@@ -1,6 +1,7 @@
-// Package flagstagetest generates templates, requests, scenarios, flags and
-// instructions that apply to them for property tests of programs that use this
-// module, and makes mistakes in requests that such a program must find.
+// Package flagstagetest generates templates, requests, overrides of parameters,
+// scenarios, flags and instructions that apply to them for property tests of
+// programs that use this module, and makes mistakes in requests that such a
+// program must find.
 //
 // Its functions return generators for pgregory.net/rapid. All that they
 // generate, but for mutations and [InstructionsFor], is valid:
