@@ -35,6 +35,36 @@ func ExampleReadTemplate() {
 	// invalid_request
 }
 
+// A request to start a workflow names a template and what is other in this
+// release. Which flag it releases, and by whose rules, the program says.
+func ExampleReadWorkflow() {
+	input, problems := flagstage.ReadWorkflow([]byte(`{
+		"name": "Checkout for the staff",
+		"templateKey": "house-rules",
+		"parameters": [{
+			"_id": "019cadc6-9a80-7000-8000-014f3f78e66a", "path": "/clauses/0/values",
+			"default": {"value": ["staff"]}
+		}]
+	}`))
+	if err := problems.Err(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	input.Target = flagstage.Origin{ProjectKey: "shop", EnvironmentKey: "production", FlagKey: "checkout"}
+	input.Approvals.MinNumApprovals = 2
+	fmt.Println(input.Validate().Err(), input.TemplateKey, input.Parameters[0].Value)
+
+	_, problems = flagstage.ReadWorkflow([]byte(`{"templateKey": "house-rules", "parameters": [{"_id": "r", "path": "variationId"}]}`))
+	for _, p := range problems {
+		fmt.Println(p.Pointer, p.Code)
+	}
+	// Output:
+	// <nil> house-rules ["staff"]
+	// /parameters/0/path malformed
+	// /parameters/0/default required
+	// /name required
+}
+
 // A maintenance window: the flag goes off at a date, and on again half an hour
 // later.
 func ExampleNewTemplate() {

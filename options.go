@@ -22,6 +22,8 @@ type options struct {
 	durability Durability
 	readOnly   bool
 	progress   Progress
+
+	templateKey string
 }
 
 func newOptions(list []Option) options {

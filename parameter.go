@@ -165,8 +165,7 @@ func (r *reader) readOverrideDefault(o *Override) {
 		switch name {
 		case "value":
 			if !r.Null() {
-				text, _, _ := r.ReadValue()
-				o.Value, _ = flags.ParseValue(text)
+				r.readOverrideValue(o)
 			}
 		case "booleanVariationValue":
 			boolean = r.optionalBool()
@@ -179,6 +178,15 @@ func (r *reader) readOverrideDefault(o *Override) {
 	if boolean.given && o.Value.IsZero() {
 		o.BooleanVariationValue = &boolean.value
 	}
+}
+
+func (r *reader) readOverrideValue(o *Override) {
+	text, _, ok := r.ReadValue()
+	if !ok {
+		r.broken = append(r.broken, r.Pointer()) // what was reported may stand deeper
+		return
+	}
+	o.Value, _ = flags.ParseValue(text)
 }
 
 // maxOverrides is how many overrides there may be.

@@ -22,7 +22,7 @@ type reader struct {
 	broken    []string // pointers at which an error was reported
 
 	doc   templateDocument
-	whole bool // all of doc was read, and its values can be judged
+	whole bool // all of the document was read, and its values can be judged
 }
 
 func newReader(document []byte, importing bool, reading flags.Reading) *reader {
@@ -145,12 +145,17 @@ var (
 	exportNames = []string{"_id", "_key", "_creationDate", "_ownerId", "_maintainerId", "_links", "name", "description", "stages"}
 )
 
-// readDocument reads the whole document.
+// readDocument reads the whole document of a template.
 func (r *reader) readDocument() {
+	r.readObject(func(name string) { r.readMember(&r.doc, name) })
+}
+
+// readObject reads the whole document, whose members one function reads.
+func (r *reader) readObject(member func(name string)) {
 	object := r.BeginObject()
 	if object {
 		for name, more := r.NextMember(); more; name, more = r.NextMember() {
-			r.readMember(&r.doc, name)
+			member(name)
 		}
 	}
 	r.End()

@@ -372,7 +372,7 @@ func (t Template) Origin() Origin { return t.origin }
 func (t Template) Stages() []Stage { return cloneStages(t.stages) }
 
 // IsZero reports whether t is no template.
-func (t Template) IsZero() bool { return t.key == "" }
+func (t Template) IsZero() bool { return t.id == "" }
 
 // Equal reports whether the templates are the same in everything, their
 // origin included.

@@ -116,21 +116,26 @@ func (j *judge) input(in *TemplateInput) {
 			j.errorf("/workflowId", code, "%s", defect)
 		}
 	}
-	j.origin(in.Origin, given)
+	missing := ""
+	if given {
+		missing = "stages need the key of the %s that they were written for"
+	}
+	j.origin(in.Origin, missing)
 	j.stages(in.Stages)
 }
 
-// origin judges the three keys, which must be there if required.
-func (j *judge) origin(o Origin, required bool) {
-	for _, k := range []struct{ pointer, key string }{
-		{"/projectKey", o.ProjectKey}, {"/environmentKey", o.EnvironmentKey}, {"/flagKey", o.FlagKey},
+// origin judges the three keys. missing is what to say of one that is not
+// there, with %s for what it is the key of; "" if that is no mistake.
+func (j *judge) origin(o Origin, missing string) {
+	for _, k := range []struct{ what, key string }{
+		{"project", o.ProjectKey}, {"environment", o.EnvironmentKey}, {"flag", o.FlagKey},
 	} {
+		pointer := "/" + k.what + "Key"
 		switch {
 		case k.key != "":
-			j.key(k.pointer, k.key)
-		case required:
-			j.errorf(k.pointer, flags.CodeRequired, "stages need the key of the %s that they were written for",
-				strings.TrimSuffix(k.pointer[1:], "Key"))
+			j.key(pointer, k.key)
+		case missing != "":
+			j.errorf(pointer, flags.CodeRequired, missing, k.what)
 		}
 	}
 }
