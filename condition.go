@@ -353,10 +353,17 @@ func (r *reader) ignoredWait(m *conditionMembers, why string) {
 	r.ignored("waitDurationUnit", m.waitDurationUnit.empty(), why)
 }
 
-// appendCondition appends the condition as it stands before it ever ran.
-func appendCondition(dst []byte, c Condition) []byte {
+// appendCondition appends the condition as far as it has come; nil means that
+// it never ran.
+func appendCondition(dst []byte, c Condition, p *conditionProgress) []byte {
 	dst = appendID(append(dst, '{'), c.ConditionID())
-	dst = append(dst, `,"_execution":{"status":"pending"},"description":`...)
+	dst = append(dst, `,"_execution":`...)
+	if p == nil {
+		dst = append(dst, neverRan...)
+	} else {
+		dst = appendExecution(dst, p.status, p.stopped)
+	}
+	dst = append(dst, `,"description":`...)
 	switch c := c.(type) {
 	case Schedule:
 		dst = append(dst, `"","notifyMemberIds":[],"allReviews":[],"reviewStatus":"","kind":"schedule"`...)
@@ -364,7 +371,7 @@ func appendCondition(dst []byte, c Condition) []byte {
 	case Approval:
 		dst = strictjson.AppendString(dst, c.Description)
 		dst = strictjson.AppendStrings(append(dst, `,"notifyMemberIds":`...), c.NotifyMemberIDs)
-		dst = append(dst, `,"allReviews":[],"reviewStatus":"pending","kind":"ld-approval"`...)
+		dst = appendReviews(dst, p)
 		if len(c.NotifyTeamKeys) > 0 {
 			dst = strictjson.AppendStrings(append(dst, `,"notifyTeamKeys":`...), c.NotifyTeamKeys)
 		}
@@ -373,6 +380,26 @@ func appendCondition(dst []byte, c Condition) []byte {
 		}
 	}
 	return append(dst, '}')
+}
+
+// appendReviews appends what has become of an approval by its reviews.
+func appendReviews(dst []byte, p *conditionProgress) []byte {
+	if p == nil {
+		return append(dst, `,"allReviews":[],"reviewStatus":"pending","kind":"ld-approval"`...)
+	}
+	dst = append(dst, `,"allReviews":[`...)
+	for i, e := range p.reviews {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendReview(dst, p.workflowID, e)
+	}
+	dst = strictjson.AppendString(append(dst, `],"reviewStatus":`...), p.reviewStatus())
+	dst = append(dst, `,"kind":"ld-approval"`...)
+	if p.status == StatusCompleted && !p.stopped.IsZero() {
+		dst = strictjson.AppendInt(append(dst, `,"appliedDate":`...), p.stopped.UnixMilli())
+	}
+	return dst
 }
 
 func appendWhen(dst []byte, when When) []byte {

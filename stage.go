@@ -103,7 +103,11 @@ func (r *reader) readConditions() []Condition {
 
 // appendStage appends the stage as it stands before it ever ran. It stops
 // somewhere when the result has become longer than limit.
-func appendStage(dst []byte, s Stage, limit int) []byte {
+func appendStage(dst []byte, s Stage, limit int) []byte { return appendRunStage(dst, s, nil, limit) }
+
+// appendRunStage appends the stage as far as it has come; nil means that it
+// never ran. It stops somewhere when the result has become longer than limit.
+func appendRunStage(dst []byte, s Stage, p *stageProgress, limit int) []byte {
 	dst = appendID(append(dst, '{'), s.ID)
 	if s.Name != "" {
 		dst = strictjson.AppendString(append(dst, `,"name":`...), s.Name)
@@ -116,12 +120,16 @@ func appendStage(dst []byte, s Stage, limit int) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst = appendCondition(dst, c); len(dst) > limit {
+		if dst = appendCondition(dst, c, p.condition(i)); len(dst) > limit {
 			return dst
 		}
 	}
 	dst = appendAction(append(dst, `],"action":`...), s.Action, limit)
-	return append(dst, `,"_execution":{"status":"pending"}}`...)
+	dst = append(dst, `,"_execution":`...)
+	if p == nil {
+		return append(dst, neverRan+"}"...)
+	}
+	return append(appendExecution(dst, p.status, p.stopped), '}')
 }
 
 func appendID(dst []byte, id string) []byte {

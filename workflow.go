@@ -314,6 +314,10 @@ func (w Workflow) Plan() Plan { return w.plan }
 // Status returns the status of the workflow, "" for the zero Workflow.
 func (w Workflow) Status() Status { return w.status }
 
+// Version returns the number of the workflow's last event, which every change
+// makes larger; 0 for the zero Workflow.
+func (w Workflow) Version() int64 { return w.number }
+
 // StoppedAt returns when the workflow completed, failed or was cancelled, the
 // zero time if it has not.
 func (w Workflow) StoppedAt() time.Time { return w.stopped }
@@ -362,12 +366,11 @@ func (w Workflow) ConditionStatus(stage, condition int) Status {
 
 // skip returns what is known of a stage that was skipped, nil if it was not.
 func (w *Workflow) skip(stage int) *skippedStage {
-	for i := range w.skipped {
-		if w.skipped[i].stage == stage {
-			return &w.skipped[i]
-		}
+	i, ok := slices.BinarySearchFunc(w.skipped, stage, func(s skippedStage, stage int) int { return s.stage - stage })
+	if !ok {
+		return nil
 	}
-	return nil
+	return &w.skipped[i]
 }
 
 // Gate is a condition that holds the release back now.

@@ -569,7 +569,7 @@ func FuzzReadWorkflow(f *testing.F) {
 			f.Add([]byte(c.document))
 		}
 	}
-	for _, file := range []string{"testdata/canary.workflow.json", "testdata/from-template.workflow.json"} {
+	for _, file := range []string{"testdata/canary.workflow.json", "testdata/from-template.workflow.json", "testdata/canary.declined.json"} {
 		document, err := os.ReadFile(file)
 		require.NoError(f, err)
 		f.Add(document)
@@ -586,8 +586,13 @@ func FuzzReadWorkflow(f *testing.F) {
 		if input.Stages == nil {
 			return
 		}
-		if _, problems := flagstage.TemplateOf(input, creation()); !onlyTooMuch(problems) {
-			require.Empty(t, found(problems))
+		template, problems := flagstage.TemplateOf(input, creation())
+		if onlyTooMuch(problems) {
+			return
 		}
+		require.Empty(t, found(problems))
+		w, events, err := flagstage.StartWorkflow(template.Plan(), flagstage.Start{At: start, Actor: alice})
+		require.NoError(t, err)
+		requireShape(t, "CustomWorkflowOutput", stored(w, events, input, template.ID()).AppendJSON(nil))
 	})
 }
