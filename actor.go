@@ -5,8 +5,11 @@ import (
 	"strings"
 )
 
-// tokenPrefix begins the identity of a service token.
-const tokenPrefix = "token:"
+// What begins the identity of somebody who is no member.
+const (
+	tokenPrefix   = "token:"    // a service token
+	workflowActor = "workflow:" // a workflow, which changes flags
+)
 
 // Actor is who does something: a member, or a service token on nobody's
 // behalf. The caller says who it is; documents never do. The zero Actor is
@@ -38,6 +41,8 @@ func (a Actor) Validate() error {
 		return fmt.Errorf("%w: the actor is empty; set MemberID or ServiceTokenID", ErrUnauthorized)
 	case strings.HasPrefix(a.MemberID, tokenPrefix):
 		return fmt.Errorf("%w: a member id must not begin with %q; set ServiceTokenID for a service token", ErrUnauthorized, tokenPrefix)
+	case strings.HasPrefix(a.MemberID, workflowActor):
+		return fmt.Errorf("%w: a member id must not begin with %q, under which workflows change flags", ErrUnauthorized, workflowActor)
 	}
 	if _, defect := idDefect(a.Identity()); defect != "" {
 		return fmt.Errorf("%w: the actor: %s", ErrUnauthorized, defect)

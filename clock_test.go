@@ -121,7 +121,7 @@ func TestActorsHaveOneIdentity(t *testing.T) {
 	require.Equal(t, "token:t", flagstage.Actor{ServiceTokenID: "t"}.Identity())
 	plan := planOf(t, stage())
 	for _, bad := range []flagstage.Actor{
-		{}, {MemberID: "token:t"}, {MemberID: "\xff"}, {MemberID: "a\x00"}, {MemberID: strings.Repeat("a", 257)},
+		{}, {MemberID: "token:t"}, {MemberID: "workflow:w"}, {MemberID: "\xff"}, {MemberID: "a\x00"}, {MemberID: strings.Repeat("a", 257)},
 	} {
 		_, _, err := flagstage.StartWorkflow(plan, flagstage.Start{At: start, Actor: bad})
 		require.ErrorIs(t, err, flagstage.ErrUnauthorized)

@@ -6,14 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/flagstage/flagstage/flags"
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
-// Engine keeps templates in a store. It is safe for concurrent use, also
-// beside other engines on the same store: what one changes, no other
-// overwrites unseen.
+// Engine keeps templates, flags and workflows in a store, and runs the
+// workflows. It is safe for concurrent use, also beside other engines on the
+// same store: what one changes, no other overwrites unseen, and no two of them
+// advance a stage.
 //
 // Each call first asks the context, then whether the engine is closed, then who
 // acts, then the guard, before anything is read or revealed; see [Guard] for
@@ -26,15 +28,25 @@ type Engine struct {
 	clock  Clock
 	ids    IDSource
 	guard  Guard
-	source FlagSource // nil: none
 	logger *slog.Logger
 	limits Limits
 	// reading says how documents are read, and rules what else is refused.
 	reading flags.Reading
 	rules   rules
 
+	applier      Applier // nil: the built-in flag store
+	applyTimeout time.Duration
+	retries      Retries
+	notifier     Notifier
+	source       FlagSource // nil: the flags of the store, unless there is an applier
+
 	operations operations
 	closed     atomic.Bool
+	plans      cache[planHash, storedPlan]
+	templates  cache[string, StoredTemplate]
+	zones      cache[string, *time.Location]
+	read       cache[string, flagState] // by key of the record
+	pokes      pokes
 }
 
 // New returns an engine on a store, which it closes when it is closed. The
@@ -112,8 +124,12 @@ func (e *Engine) logRecovery(store *FileStore) {
 // newEngine returns an engine with options that were found right.
 func newEngine(store Store, o options) *Engine {
 	e := &Engine{
-		store: store, clock: o.clock, ids: o.ids, guard: o.guard, source: o.flagSource, logger: o.logger, limits: o.limits,
+		store: store, clock: o.clock, ids: o.ids, guard: o.guard, logger: o.logger, limits: o.limits,
 		reading: o.reading, rules: rules{stages: o.limits.Stages, hosts: append([]string{}, o.reading.HostKinds...)},
+		applier: o.applier, applyTimeout: o.applyTimeout, retries: o.retries, notifier: o.notifier, source: o.source,
+	}
+	if e.applyTimeout == 0 {
+		e.applyTimeout = defaultApplyTimeout
 	}
 	e.operations.begin()
 	if e.clock == nil {
@@ -150,6 +166,35 @@ const (
 	VerbDeleteTemplate  Verb = "deleteTemplate"
 )
 
+// The verbs of flags and segments.
+const (
+	VerbPutFlag      Verb = "putFlag"
+	VerbPatchFlag    Verb = "patchFlag"
+	VerbReadFlag     Verb = "readFlag"
+	VerbListFlags    Verb = "listFlags" // of a project, or of all
+	VerbPutSegment   Verb = "putSegment"
+	VerbReadSegment  Verb = "readSegment"
+	VerbListSegments Verb = "listSegments" // of an environment
+)
+
+// The verbs of workflows.
+const (
+	VerbStartWorkflow  Verb = "startWorkflow"
+	VerbDryRunWorkflow Verb = "dryRunWorkflow"
+	VerbReadWorkflow   Verb = "readWorkflow"
+	VerbListWorkflows  Verb = "listWorkflows"
+	VerbDeleteWorkflow Verb = "deleteWorkflow"
+	VerbReviewWorkflow Verb = "reviewWorkflow"
+	VerbPauseWorkflow  Verb = "pauseWorkflow"
+	VerbResumeWorkflow Verb = "resumeWorkflow"
+	VerbCancelWorkflow Verb = "cancelWorkflow"
+	VerbSkipStage      Verb = "skipStage"
+	VerbRetryStage     Verb = "retryStage"
+	VerbBypassApproval Verb = "bypassApproval" // skip a stage though an approval in it is not given
+	VerbReadEvents     Verb = "readEvents"     // of all workflows
+	VerbPurge          Verb = "purge"
+)
+
 // Request is what a guard is asked about.
 type Request struct {
 	Actor Actor
@@ -158,9 +203,18 @@ type Request struct {
 	// may be no key at all. It is "" for a list, and when the guard is asked
 	// about a document that was not read yet.
 	TemplateKey string
+	// WorkflowID is the workflow concerned, as the caller gave it; "" for a
+	// list, and for a start whose id is made.
+	WorkflowID string
+	// Target is the flag concerned, or that of the workflow concerned. What
+	// is not known yet is "".
+	Target Origin
+	// SegmentKey is the segment concerned, as the caller gave it.
+	SegmentKey string
 	// Again is set when the guard is asked about the same call a second time,
-	// since its document was read and names TemplateKey, a proper key. A guard
-	// that counts calls lets it pass.
+	// since more is known: its document was read and names TemplateKey, a
+	// proper key; or the workflow was found and has TemplateKey and Target. A
+	// guard that counts calls lets it pass.
 	Again bool
 }
 
@@ -175,6 +229,10 @@ type Request struct {
 //     again, with that, before they tell what is wrong with the document and
 //     before they turn to the store. A document without such a key is refused
 //     anyway.
+//   - Calls that name a workflow ask with its id, and again with its target and
+//     template once it was found, before anything of it is revealed.
+//   - [Engine.Skip] asks once more if an approval is to be bypassed.
+//   - [Engine.Tick], [Engine.Run] and [Engine.NextDue] do not ask.
 //
 // A guard must be safe for concurrent use. It may use the engine. When it
 // panics, so does the call, and has changed nothing.
@@ -193,16 +251,24 @@ func (f GuardFunc) Allow(ctx context.Context, request Request) error { return f(
 
 // begin does what comes before all else in a call.
 func (e *Engine) begin(ctx context.Context, request Request) error {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	if err := request.Actor.Validate(); err != nil {
+		return err
+	}
+	return e.ask(ctx, request)
+}
+
+// open returns an error if the context has ended or the engine is closed.
+func (e *Engine) open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if e.store == nil || e.closed.Load() {
 		return fmt.Errorf("engine: %w", ErrClosed)
 	}
-	if err := request.Actor.Validate(); err != nil {
-		return err
-	}
-	return e.ask(ctx, request)
+	return nil
 }
 
 // ask asks the guard.
@@ -212,7 +278,7 @@ func (e *Engine) ask(ctx context.Context, request Request) error {
 	}
 	err := e.guard.Allow(ctx, request)
 	if err != nil {
-		e.logger.InfoContext(ctx, "refused", "verb", request.Verb, "actor", request.Actor.Identity(), "template", request.TemplateKey, "error", err)
+		e.logger.InfoContext(ctx, "refused", "verb", request.Verb, "actor", request.Actor.Identity(), "template", request.TemplateKey, "workflow", request.WorkflowID, "target", request.Target, "error", err)
 	}
 	return err
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
-// FlagSource knows flags and segments, for an engine. It must be safe for
-// concurrent use.
+// FlagSource knows flags and segments, where templates are created and bound to
+// flags. It is a port, safe for concurrent use; the flags that an engine keeps
+// itself are one. See [WithFlagSource].
 type FlagSource interface {
 	// Flag returns the flag that ref names, with the environment that ref
 	// names among its own if the flag has it. The error wraps [ErrNotFound] if
@@ -21,15 +22,16 @@ type FlagSource interface {
 	SegmentExists(ctx context.Context, projectKey, environmentKey, key string) (bool, error)
 }
 
-// WithFlagSource gives an engine a source of flags and segments. When the engine
-// creates a template, it asks the source for the flag of its origin, and for those
-// that are prerequisites, and keeps the values behind the ids of variations with
-// the template: see [Template.WithValues]. A flag that does not exist is no error,
-// a source that fails is. It is not asked if no variation stands in the template.
-func WithFlagSource(source FlagSource) Option { return func(o *options) { o.flagSource = source } }
-
 // flagSource returns what knows flags and segments, nil if nothing does.
-func (e *Engine) flagSource() FlagSource { return e.source }
+func (e *Engine) flagSource() FlagSource {
+	switch {
+	case e.source != nil:
+		return e.source
+	case e.applier != nil:
+		return nil
+	}
+	return builtIn{e}
+}
 
 // lookUp returns a target with what a source knows of it. The target asks the
 // source with ctx.

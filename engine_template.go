@@ -34,6 +34,9 @@ func (e *Engine) CreateTemplate(ctx context.Context, actor Actor, input Template
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbCreateTemplate, TemplateKey: input.Key}); err != nil {
 		return StoredTemplate{}, err
 	}
+	if err := e.copyStages(ctx, actor, &input); err != nil {
+		return StoredTemplate{}, err
+	}
 	creation := e.creation(actor)
 	if err := judgeInput(&input, creation, e.rules).Err(); err != nil {
 		return StoredTemplate{}, err
@@ -42,12 +45,46 @@ func (e *Engine) CreateTemplate(ctx context.Context, actor Actor, input Template
 	return e.keepNew(ctx, template, problems)
 }
 
+// copyStages gives a request that names a workflow the stages and the origin of
+// that. A workflow that does not exist is left for the judge to report. To copy
+// is to read the workflow, which the guard is asked about.
+func (e *Engine) copyStages(ctx context.Context, actor Actor, input *TemplateInput) error {
+	if input.WorkflowID == "" || input.Stages != nil {
+		return nil
+	}
+	request := Request{Actor: actor, Verb: VerbReadWorkflow, WorkflowID: input.WorkflowID}
+	if err := e.ask(ctx, request); err != nil {
+		return err
+	}
+	in, _, err := e.loadWorkflow(ctx, input.WorkflowID)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.askAgain(ctx, request, in); err != nil {
+		return err
+	}
+	copied, problems := input.fromWorkflow(StoredWorkflow{Workflow: in.Workflow, Target: in.target})
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	*input = copied
+	return nil
+}
+
 // CreateTemplateJSON reads a request as [ReadTemplate] does, creates the
 // template and keeps it. Errors are those of [Engine.CreateTemplate].
 func (e *Engine) CreateTemplateJSON(ctx context.Context, actor Actor, document []byte) (StoredTemplate, error) {
 	r, err := e.beginDocument(ctx, Request{Actor: actor, Verb: VerbCreateTemplate}, document)
 	if err != nil {
 		return StoredTemplate{}, err
+	}
+	if r.whole {
+		if err := e.copyStages(ctx, actor, &r.doc.input); err != nil {
+			return StoredTemplate{}, err
+		}
 	}
 	creation := e.creation(actor)
 	problems := r.judgeRequest(creation)
@@ -102,7 +139,7 @@ func (e *Engine) keep(ctx context.Context, template *Template, revision int64) (
 	written, err := e.write(ctx, Txn{
 		If:  []Check{{Key: key, Revision: revision}},
 		Put: []Record{{Key: key, Value: value}},
-	}, key, func(r Record) bool { return writtenBy(operation, r.Value) })
+	}, key, func(r Record) bool { return operation.wrote(r.Value) })
 	switch {
 	case err == nil:
 		e.logger.DebugContext(ctx, "kept template", "template", template.key, "revision", written)
@@ -184,23 +221,6 @@ type TemplateList struct {
 	Unreadable []*UnreadableError
 	summary    bool
 }
-
-// UnreadableError is the error of a stored template that cannot be read:
-// something has damaged it, or a later version of this module wrote it. It
-// wraps [ErrFormat]. [Engine.DeleteTemplate] can still delete the template.
-type UnreadableError struct {
-	TemplateKey string
-	Revision    int64  // of the record
-	Reason      string // a sentence
-}
-
-// Error names the template and says what is wrong with its record.
-func (e *UnreadableError) Error() string {
-	return "the stored template " + quoteKey(e.TemplateKey) + " cannot be read: " + e.Reason
-}
-
-// Unwrap returns [ErrFormat].
-func (e *UnreadableError) Unwrap() error { return ErrFormat }
 
 // MarshalJSON returns the list in the published shape.
 func (l TemplateList) MarshalJSON() ([]byte, error) {
@@ -288,6 +308,9 @@ func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input Templat
 	if unreadable != nil {
 		return StoredTemplate{}, unreadable
 	}
+	if err := e.copyStages(ctx, actor, &input); err != nil {
+		return StoredTemplate{}, err
+	}
 	creation := e.creation(actor)
 	if creation.Now.Before(before.createdAt) {
 		creation.Now = before.createdAt
@@ -356,82 +379,51 @@ const (
 	templateFormatValues = 2
 )
 
-// templateHead is how many bytes stand before the origin.
-const templateHead = 1 + len(operation{})
-
-// writtenBy reports whether an operation wrote a stored template.
-func writtenBy(o operation, value []byte) bool {
-	return len(value) >= templateHead && isTemplateFormat(value[0]) && operation(value[1:templateHead]) == o
-}
-
-func isTemplateFormat(b byte) bool { return b == templateFormat || b == templateFormatValues }
-
 // encodeTemplate returns the record's value of a template, which it prints.
 func encodeTemplate(o operation, t *Template) ([]byte, Problems) {
 	origin := [...]string{t.origin.ProjectKey, t.origin.EnvironmentKey, t.origin.FlagKey}
-	room := templateHead + t.room()
+	room := recordHead + t.room()
 	for _, key := range origin {
 		room += binary.MaxVarintLen16 + len(key)
 	}
-	format := byte(templateFormat)
+	p := make(packer, 0, room)
 	if len(t.values) > 0 {
-		format = templateFormatValues
+		p.byte(templateFormatValues)
+	} else {
+		p.byte(templateFormat)
 	}
-	b := append(make([]byte, 0, room), format)
-	b = append(b, o[:]...)
+	p.bytes(o[:])
 	for _, key := range origin {
-		b = appendCounted(b, key)
+		p.text(key)
 	}
-	if format == templateFormatValues {
-		b = binary.AppendUvarint(b, uint64(len(t.values)))
+	if len(t.values) > 0 {
+		p.uint(uint64(len(t.values)))
 		for _, v := range t.values {
-			b = appendCounted(appendCounted(appendCounted(b, v.flagKey), v.id), v.value.String())
+			p.text(v.flagKey)
+			p.text(v.id)
+			p.text(v.value.String())
 		}
 	}
-	return t.print(b)
+	return t.print(p)
 }
 
-// appendCounted appends a text behind its length.
-func appendCounted(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
-}
-
-// cutCounted cuts a text that stands behind its length off a record, and reports
-// whether it is there.
-func cutCounted(b []byte) (s string, rest []byte, ok bool) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) {
-		return "", nil, false
-	}
-	return string(b[size : size+int(n)]), b[size+int(n):], true
-}
-
-// cutValues cuts the values behind ids of variations off a record. They are nil if
-// it is damaged.
-func cutValues(b []byte) (values []variationValue, rest []byte) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 || n == 0 {
-		return nil, nil
-	}
-	rest = b[size:]
-	for ; n > 0; n-- {
-		var texts [3]string
-		for i := range texts {
-			var ok bool
-			if texts[i], rest, ok = cutCounted(rest); !ok {
-				return nil, nil
-			}
+// values reads the values behind ids of variations.
+func (u *unpacker) values() (values []variationValue) {
+	for range u.count() {
+		v := variationValue{flagKey: u.text(), id: u.text()}
+		text := u.text()
+		value, err := flags.ParseValue(text)
+		last := len(values) - 1
+		if err != nil || value.String() != text || last >= 0 && values[last].compare(v.flagKey, v.id) >= 0 {
+			u.fail()
 		}
-		value, err := flags.ParseValue(texts[2])
-		if err != nil || value.String() != texts[2] {
-			return nil, nil
-		}
-		if last := len(values) - 1; last >= 0 && values[last].compare(texts[0], texts[1]) >= 0 {
-			return nil, nil
-		}
-		values = append(values, variationValue{texts[0], texts[1], value})
+		v.value = value
+		values = append(values, v)
 	}
-	return values, rest
+	if values == nil {
+		u.fail() // what has none has another format
+	}
+	return values
 }
 
 // decodeTemplate returns the template of a record. Host kinds of any name pass:
@@ -441,31 +433,22 @@ func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
 	unreadable := func(why string) (StoredTemplate, *UnreadableError) {
 		return StoredTemplate{}, &UnreadableError{TemplateKey: key, Revision: r.Revision, Reason: why}
 	}
-	switch {
-	case len(r.Value) == 0:
-		return unreadable("its record is empty")
-	case !isTemplateFormat(r.Value[0]):
-		return unreadable("its record has a format that this version does not know; use a later one")
-	case len(r.Value) < templateHead:
-		return unreadable("its record is cut short")
+	u, why := unpack(r.Value, templateFormat, templateFormatValues)
+	if why != "" {
+		return unreadable(why)
 	}
-	rest := r.Value[templateHead:]
-	var keys [3]string
-	for i := range keys {
-		var ok bool
-		if keys[i], rest, ok = cutCounted(rest); !ok {
-			return unreadable("its record is cut short")
-		}
+	origin := Origin{ProjectKey: u.text(), EnvironmentKey: u.text(), FlagKey: u.text()}
+	if u.bad {
+		return unreadable("its record is cut short")
 	}
 	var values []variationValue
 	if r.Value[0] == templateFormatValues {
-		if values, rest = cutValues(rest); values == nil {
+		if values = u.values(); u.bad {
 			return unreadable("its record is damaged: the values of variations in it cannot be read")
 		}
 	}
-	reader := newReader(rest, true, flags.Reading{AnyHostKind: true})
+	reader := newReader(u.rest, true, flags.Reading{AnyHostKind: true})
 	reader.readDocument()
-	origin := Origin{ProjectKey: keys[0], EnvironmentKey: keys[1], FlagKey: keys[2]}
 	template, problems := reader.template(origin, &Creation{})
 	if err := problems.Err(); err != nil {
 		return unreadable("its record is damaged: " + err.Error())
@@ -476,3 +459,20 @@ func decodeTemplate(r Record) (StoredTemplate, *UnreadableError) {
 	template.values = values
 	return StoredTemplate{Template: template, Revision: r.Revision}, nil
 }
+
+// UnreadableError is the error of a stored template that cannot be read:
+// something has damaged it, or a later version of this module wrote it. It
+// wraps [ErrFormat]. [Engine.DeleteTemplate] can still delete the template.
+type UnreadableError struct {
+	TemplateKey string
+	Revision    int64  // of the record
+	Reason      string // a sentence
+}
+
+// Error names the template and says what is wrong with its record.
+func (e *UnreadableError) Error() string {
+	return "the stored template " + quoteKey(e.TemplateKey) + " cannot be read: " + e.Reason
+}
+
+// Unwrap returns [ErrFormat].
+func (e *UnreadableError) Unwrap() error { return ErrFormat }

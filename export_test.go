@@ -3,6 +3,9 @@ package flagstage
 import (
 	"container/heap"
 	"fmt"
+	"time"
+
+	"github.com/flagstage/flagstage/flags"
 )
 
 // byPointer is what container/heap is usually given.
@@ -57,3 +60,59 @@ var (
 	AppendPlan = appendPlan
 	DecodePlan = decodePlan
 )
+
+// FlagStep is a change of a flag by somebody.
+type FlagStep struct {
+	By       string
+	From, To flags.Flag
+}
+
+// Foreign is a field that somebody else has changed.
+type Foreign struct {
+	Pointer         string
+	Was             flags.Value
+	Forgotten, Wide bool
+	By              string
+}
+
+func exportForeign(list []foreignChange) (result []Foreign) {
+	for _, c := range list {
+		result = append(result, Foreign{c.pointer, c.was, c.forgotten, c.wide, c.by})
+	}
+	return result
+}
+
+// ForeignChanges returns the fields that others than one have changed in steps
+// whose entries in the log have so much room.
+func ForeignChanges(steps []FlagStep, besides string, room int) []Foreign {
+	return exportForeign(foreignOf(steps, besides, room))
+}
+
+func foreignOf(steps []FlagStep, besides string, room int) []foreignChange {
+	var changes []flagChange
+	for _, s := range steps {
+		changes = append(changes, changeOf(s.From, s.To, s.By, firstInstant).within(room))
+	}
+	return foreignChanges(changes, besides)
+}
+
+// FlagConflict returns the first conflict of a stage with the steps of others
+// than one.
+func FlagConflict(steps []FlagStep, besides string, room int, before, after flags.Flag, n int, applied func(n int) (flags.Flag, error)) *FlagConflictError {
+	return flagConflict(foreignOf(steps, besides, room), before, after, n, applied)
+}
+
+// EncodeStep returns the entry of the log for a step.
+func EncodeStep(s FlagStep, at time.Time) []byte {
+	return encodeChange(operation{1}, changeOf(s.From, s.To, s.By, at))
+}
+
+// DecodeStep returns who made the step of an entry of the log, when, and which
+// fields it changed, or why it cannot be read.
+func DecodeStep(value []byte) (by string, at time.Time, fields []Foreign, why string) {
+	c, why := decodeChange(value)
+	for _, f := range c.fields {
+		fields = append(fields, Foreign{Pointer: f.pointer, Was: f.was, Forgotten: f.forgotten, Wide: f.wide})
+	}
+	return c.by, c.at, fields, why
+}

@@ -3,6 +3,7 @@ package flagstage
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/flagstage/flagstage/flags"
 )
@@ -16,12 +17,17 @@ type options struct {
 	clock      Clock
 	ids        IDSource
 	guard      Guard
-	flagSource FlagSource
 	logger     *slog.Logger
 	limits     Limits
 	durability Durability
 	readOnly   bool
 	progress   Progress
+
+	applier      Applier
+	applyTimeout time.Duration
+	retries      Retries
+	notifier     Notifier
+	source       FlagSource
 
 	templateKey string
 }
@@ -47,7 +53,10 @@ func (o *options) validate() error {
 	if o.limits.DocumentBytes < 0 || o.limits.Stages < 0 {
 		return fmt.Errorf("%w: new engine: a limit is negative", ErrInvalidRequest)
 	}
-	return nil
+	if o.applyTimeout < 0 {
+		return fmt.Errorf("%w: new engine: the time to apply an action is negative", ErrInvalidRequest)
+	}
+	return o.retries.complete()
 }
 
 // WithHostKinds lets instructions of the given kinds pass that this module
@@ -78,6 +87,36 @@ func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger
 // WithLimits gives an engine limits that are narrower than those that there
 // are anyway.
 func WithLimits(limits Limits) Option { return func(o *options) { o.limits = limits } }
+
+// WithApplier has an engine's actions applied by the host. Without it they are
+// applied to the flags of the store, by [Engine.Tick] and by the calls after
+// which they are due; with it, by Tick alone.
+func WithApplier(applier Applier) Option { return func(o *options) { o.applier = applier } }
+
+const defaultApplyTimeout = 30 * time.Second
+
+// WithApplyTimeout says how long one call of an [Applier] may take, and for how
+// long nobody else delivers the same action. 0 stands for 30 seconds.
+func WithApplyTimeout(d time.Duration) Option { return func(o *options) { o.applyTimeout = d } }
+
+// WithRetries says how often, and when, an [Applier] is called again after an
+// error that is not permanent.
+func WithRetries(r Retries) Option { return func(o *options) { o.retries = r } }
+
+// WithFlagSource gives an engine a source of flags and segments. Without it, it
+// is the flags that the engine keeps itself; an engine with an [Applier] knows of
+// none then, and takes the values of a template for right for the flag that it was
+// written for only.
+//
+// When the engine creates a template, it asks the source for the flag of its
+// origin, and for those that are prerequisites, and keeps the values behind the
+// ids of variations with the template: see [Template.WithValues]. A flag that does
+// not exist is no error then, a source that fails is. It is not asked if no
+// variation stands in the template.
+func WithFlagSource(source FlagSource) Option { return func(o *options) { o.source = source } }
+
+// WithNotifier has an engine tell a notifier what happens to workflows.
+func WithNotifier(notifier Notifier) Option { return func(o *options) { o.notifier = notifier } }
 
 // WithDurability says what [Open] promises of what was written:
 // [DurabilityAlways], which it is without this option, [DurabilityInterval] or

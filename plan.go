@@ -227,6 +227,12 @@ func (ids *inventedIDs) NewID(time.Time) string {
 	return ids.make(":" + strconv.Itoa(ids.n)) // no reference has a colon
 }
 
+// projection is how stages are applied to see what they would do.
+func projection(environment string, others flags.OtherFlags) flags.Application {
+	refID := RefID("")
+	return flags.Application{Environment: environment, Now: firstInstant, IDs: &inventedIDs{make: refID}, RefID: refID, Others: others}
+}
+
 // plan returns the plan of parameters that are all valid, or an error: of the
 // target, or of what is wrong with the plan.
 func (b *binder) plan() (Plan, error) {
@@ -318,10 +324,7 @@ func (b *binder) project(stages []Stage, problems *Problems) error {
 	if f.IsZero() {
 		return nil
 	}
-	refID := RefID("")
-	how := flags.Application{
-		Environment: b.target.EnvironmentKey, Now: firstInstant, RefID: refID, IDs: &inventedIDs{make: refID},
-	}
+	how := projection(b.target.EnvironmentKey, nil)
 	if b.others != nil {
 		how.Others = b.others
 	}
@@ -350,6 +353,17 @@ func (b *binder) project(stages []Stage, problems *Problems) error {
 		return nil
 	}
 	return nil
+}
+
+// check returns an error if the plan's stages cannot be applied to a flag one
+// after the other.
+func (p Plan) check(target *Target) error {
+	var problems Problems
+	b := binder{target: target, others: newOtherFlags(target.Others)}
+	if err := b.project(p.stages(), &problems); err != nil {
+		return fmt.Errorf("check plan: %w", err)
+	}
+	return problems.Err()
 }
 
 // isBeyond reports whether an instruction cannot be applied to the flag in

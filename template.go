@@ -18,6 +18,12 @@ type Origin struct {
 	FlagKey        string
 }
 
+// String returns the three keys with slashes between them: project, environment,
+// flag.
+func (o Origin) String() string {
+	return o.ProjectKey + "/" + o.EnvironmentKey + "/" + o.FlagKey
+}
+
 // TemplateInput is a request to create a template: what [ReadTemplate] reads
 // from JSON, or a program puts together. [NewTemplate] judges it.
 type TemplateInput struct {

@@ -122,6 +122,10 @@ type Review struct {
 	Kind      ReviewKind
 	Actor     Actor
 	Comment   string // at most 64 KiB
+	// Content is the hash of the stage that was reviewed, as [Plan.StageHash]
+	// gives it; "" if the reviewer does not say. A review of other content is
+	// refused.
+	Content string
 }
 
 // Workflow is one run of a plan: a value that says how far the release has
@@ -224,7 +228,8 @@ func (w Workflow) Advance(now time.Time) (Workflow, []Event) {
 //
 // An error leaves everything as it was. It wraps [ErrUnauthorized] for an
 // empty actor, [ErrForbidden] for one's own request, [ErrNotFound] for an
-// approval that does not exist, and [ErrInvalidRequest], as a [*StateError],
+// approval that does not exist, [ErrConflict] if it is for other content, and
+// [ErrInvalidRequest], as a [*StateError],
 // for one that is not open.
 func (w Workflow) Review(review Review, now time.Time) (Workflow, []Event, error) {
 	if err := w.checkReview(review); err != nil {
@@ -250,6 +255,9 @@ func (w Workflow) checkReview(review Review) error {
 	}
 	if err := checkText("comment", review.Comment); err != nil {
 		return err
+	}
+	if review.Content != "" && review.Content != w.plan.StageHash(review.Stage) {
+		return fmt.Errorf("%w: the review is for other content than that of stage %s, which has the hash %s; look at it again", ErrConflict, stageName(review.Stage), w.plan.StageHash(review.Stage))
 	}
 	if err := review.Actor.Validate(); err != nil {
 		return err
@@ -311,16 +319,25 @@ func (w *Workflow) misfit(format string, args ...any) error {
 // Plan returns the plan that the workflow runs.
 func (w Workflow) Plan() Plan { return w.plan }
 
+// Zone returns the zone in which calendar days and weeks are counted, nil for the
+// zero Workflow.
+func (w Workflow) Zone() *time.Location {
+	if w.start == nil {
+		return nil
+	}
+	return w.start.Zone
+}
+
 // Status returns the status of the workflow, "" for the zero Workflow.
 func (w Workflow) Status() Status { return w.status }
-
-// Version returns the number of the workflow's last event, which every change
-// makes larger; 0 for the zero Workflow.
-func (w Workflow) Version() int64 { return w.number }
 
 // StoppedAt returns when the workflow completed, failed or was cancelled, the
 // zero time if it has not.
 func (w Workflow) StoppedAt() time.Time { return w.stopped }
+
+// Version returns the number of the workflow's last event, which every change
+// makes larger; 0 for the zero Workflow.
+func (w Workflow) Version() int64 { return w.number }
 
 // StageStatus returns the status of a stage, "" if there is no such stage. A
 // stage whose action waits for its result is active. A cancelled one becomes

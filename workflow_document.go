@@ -130,6 +130,9 @@ type WorkflowList struct {
 	// TotalCount is how many workflows there are that match, also those that
 	// are not among the items.
 	TotalCount int
+	// Unreadable are workflows that are stored and cannot be read. They are not
+	// printed.
+	Unreadable []*UnreadableWorkflowError
 	target     Origin // whose workflows were asked for; zero: of several flags
 }
 

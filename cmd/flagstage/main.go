@@ -15,6 +15,13 @@
 //	flagstage flag show FILE [--environment KEY]
 //	flagstage flag apply FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]
 //	flagstage flag diff FROM TO [--environment KEY] [--other FILE]… [--format text|json]
+//	flagstage start KEY --flag KEY --db PATH [--param ID/PATH=VALUE]… [--dry-run]
+//	flagstage workflows --db PATH [--project KEY --environment KEY --flag KEY] [--status STATUS] [--format text|json]
+//	flagstage status ID --db PATH [--format text|json]
+//	flagstage review ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--member ID]
+//	flagstage pause|resume|skip|retry|cancel ID --reason TEXT --db PATH [--member ID]
+//	flagstage tick --db PATH [--now RFC3339] [--format text|json]
+//	flagstage run --db PATH [--poll 10s]
 //	flagstage flag eval FILE --environment KEY --context JSON|FILE [--format text|json]
 //	flagstage flag audience FROM TO --environment KEY --population N [--format text|json]
 //
@@ -25,14 +32,17 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 	_ "time/tzdata" // zones work on machines without a zone database
 
@@ -49,16 +59,24 @@ const (
 )
 
 func main() {
-	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, clock: flagstage.SystemClock(), sleep: time.Sleep}
-	os.Exit(p.run(os.Args[1:]))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	p := program{
+		ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		clock: flagstage.SystemClock(), sleep: time.Sleep, wait: wait,
+	}
+	status := p.run(os.Args[1:])
+	stop()
+	os.Exit(status)
 }
 
 // program is one run of the command, with all that it reaches of the world.
 type program struct {
+	ctx            context.Context // ends when it is interrupted
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          flagstage.Clock
 	sleep          func(time.Duration)
+	wait           func(context.Context, time.Duration) error
 }
 
 // command is one of the commands, whose name is one word or two. Its flags are defined by setup, which
@@ -74,6 +92,8 @@ var commands = []command{
 	verifyCommand, statsCommand, backupCommand, salvageCommand, compactCommand,
 	flagValidateCommand, flagShowCommand, flagApplyCommand, flagDiffCommand,
 	flagEvalCommand, flagAudienceCommand,
+	startCommand, workflowsCommand, statusCommand, reviewCommand,
+	pauseCommand, resumeCommand, skipCommand, retryCommand, cancelCommand, tickCommand, runCommand,
 }
 
 const header = `flagstage checks, creates, keeps and simulates templates of staged feature flag

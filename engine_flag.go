@@ -1,0 +1,428 @@
+package flagstage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/flagstage/flagstage/flags"
+)
+
+// StoredFlag is a flag as an engine keeps it.
+type StoredFlag struct {
+	flags.Flag
+	ProjectKey string
+	Revision   int64 // of the store
+}
+
+// FlagWrite says how a flag is written. The zero FlagWrite writes whatever is
+// there, unless that would make a stage fail.
+type FlagWrite struct {
+	// Revision is that of the flag to be changed; 0: any.
+	Revision int64
+	// IgnoreConflicts writes although a stage of a workflow that is still to
+	// run would then fail.
+	IgnoreConflicts bool
+}
+
+// PendingStage is a stage that would fail.
+type PendingStage struct {
+	WorkflowID, StageID string
+	Message             string // why
+}
+
+// PendingStagesError is the error of a change of a flag that would make stages
+// of workflows fail which are still to run. It wraps [ErrInvalidRequest].
+type PendingStagesError struct{ Stages []PendingStage }
+
+// Error names the first stage, and says what to do.
+func (e *PendingStagesError) Error() string {
+	s := e.Stages[0]
+	more := ""
+	if n := len(e.Stages); n > 1 {
+		more = fmt.Sprintf(" (and %d more stages)", n-1)
+	}
+	return fmt.Sprintf("%v: stage %s of workflow %s would fail%s: %s; cancel the workflow, or ignore conflicts", ErrInvalidRequest, s.StageID, quoteKey(s.WorkflowID), more, s.Message)
+}
+
+// Unwrap returns [ErrInvalidRequest].
+func (e *PendingStagesError) Unwrap() error { return ErrInvalidRequest }
+
+// PutFlag keeps a flag of a project: a new one, or in the place of the one with
+// its key. Nothing is written if that is equal.
+//
+// Errors: [ErrInvalidRequest] for a key that is none or a flag without key;
+// [ErrConflict] if the flag has another revision than asked for; a
+// [*PendingStagesError].
+func (e *Engine) PutFlag(ctx context.Context, actor Actor, projectKey string, flag flags.Flag, how FlagWrite) (StoredFlag, error) {
+	request := Request{Actor: actor, Verb: VerbPutFlag, Target: Origin{ProjectKey: projectKey, FlagKey: flag.Key()}}
+	if err := e.begin(ctx, request); err != nil {
+		return StoredFlag{}, err
+	}
+	if err := checkKey("the project", projectKey); err != nil {
+		return StoredFlag{}, err
+	}
+	if err := checkKey("the flag", flag.Key()); err != nil {
+		return StoredFlag{}, err
+	}
+	return e.changeFlag(ctx, request, how, func(*unit, flags.Flag) (flags.Flag, error) { return flag, nil })
+}
+
+// PatchFlag applies a semantic patch to a flag: all of it or nothing. New
+// identifiers are those of the patch, or made by the engine.
+//
+// Errors: [ErrNotFound] if there is no such flag; a [*flags.ApplyError] if the
+// patch cannot be applied; [ErrConflict] if the flag has another revision than
+// asked for; a [*PendingStagesError].
+func (e *Engine) PatchFlag(ctx context.Context, actor Actor, projectKey, key string, patch flags.Patch, how FlagWrite) (StoredFlag, error) {
+	request := Request{Actor: actor, Verb: VerbPatchFlag, Target: Origin{ProjectKey: projectKey, EnvironmentKey: patch.Environment, FlagKey: key}}
+	if err := e.begin(ctx, request); err != nil {
+		return StoredFlag{}, err
+	}
+	return e.changeFlag(ctx, request, how, func(u *unit, flag flags.Flag) (flags.Flag, error) {
+		if flag.IsZero() {
+			return flag, noFlag(projectKey, key)
+		}
+		ids := e.ids
+		if len(patch.NewIDs) > 0 {
+			ids = patch.IDs()
+		}
+		next, err := flags.Apply(flag, patch.Instructions, flags.Application{
+			Environment: patch.Environment, Now: u.now, IDs: ids, Others: unitFlags{&u.flags, projectKey},
+		})
+		if err != nil {
+			err = fmt.Errorf("patch flag %s: %w", quoteKey(key), err)
+		}
+		return next, err
+	})
+}
+
+// changeFlag changes a flag that may not be there yet.
+func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite, change func(*unit, flags.Flag) (flags.Flag, error)) (StoredFlag, error) {
+	project, key := request.Target.ProjectKey, request.Target.FlagKey
+	now := Instant(e.clock.Now())
+	for try := 1; ; try++ {
+		u := e.newUnit(ctx, now)
+		if _, err := u.flags.hold(project, key); err != nil && !errors.Is(err, ErrNotFound) {
+			return StoredFlag{}, err
+		}
+		if len(u.flags.held) == 0 {
+			return StoredFlag{}, noFlag(project, key)
+		}
+		h := u.flags.held[0]
+		if how.Revision != 0 && how.Revision != h.stored.revision {
+			return StoredFlag{}, fmt.Errorf("%w: the flag %s has revision %d by now, not %d; read it again", ErrConflict, quoteKey(key), h.stored.revision, how.Revision)
+		}
+		next, err := change(u, h.flag)
+		if err != nil {
+			return StoredFlag{}, err
+		}
+		if next.Equal(h.flag) {
+			return StoredFlag{h.flag, project, h.stored.revision}, nil
+		}
+		before := h.flag
+		h.change(next, request.Actor.Identity(), u)
+		if len(h.made) == 0 { // only what no field shows, such as a version
+			h.made = append(h.made, flagChange{by: request.Actor.Identity(), at: now})
+		}
+		if !how.IgnoreConflicts {
+			if err := u.pendingFailures(h, before); err != nil {
+				return StoredFlag{}, err
+			}
+		}
+		revision, err := u.commitFlag(h)
+		switch {
+		case err == nil:
+			e.logger.DebugContext(ctx, "changed flag", "project", project, "flag", key, "revision", revision)
+			return StoredFlag{next, project, revision}, nil
+		case !errors.Is(err, ErrConflict) || try == maxTries:
+			return StoredFlag{}, fmt.Errorf("%s %s: %w", request.Verb, quoteKey(key), err)
+		}
+	}
+}
+
+// commitFlag commits a unit in which there is only a flag.
+func (u *unit) commitFlag(h *heldFlag) (int64, error) {
+	var txn Txn
+	u.flags.write(&txn)
+	return u.write(u.ctx, txn, flagRecordKey(h.project, h.key), func(r Record) bool { return u.operation.wrote(r.Value) })
+}
+
+// pendingFailures returns an error if what the unit makes of a flag would make
+// stages fail that would not fail without it.
+func (u *unit) pendingFailures(h *heldFlag, before flags.Flag) error {
+	var list []PendingStage
+	for _, environment := range before.EnvironmentKeys() {
+		target := Origin{ProjectKey: h.project, EnvironmentKey: environment, FlagKey: h.key}
+		for record, err := range u.workflowRecords(u.ctx, target) {
+			if err != nil {
+				return fmt.Errorf("read workflows of flag %s: %w", quoteKey(h.key), err)
+			}
+			in, err := u.instanceOf(u.ctx, record)
+			if errors.Is(err, ErrFormat) {
+				continue // it will not run here
+			}
+			if err != nil {
+				return err
+			}
+			if !in.runs() {
+				continue
+			}
+			changes, err := u.changesSince(u.ctx, h.project, h.key, in.base)
+			if err != nil {
+				return err
+			}
+			failing := map[string]bool{}
+			for _, c := range in.forecast(before, foreignChanges(changes, in.by()), unitFlags{&u.flags, h.project}) {
+				failing[c.StageID] = true
+			}
+			for _, c := range in.forecast(h.flag, foreignChanges(append(changes, h.made...), in.by()), unitFlags{&u.flags, h.project}) {
+				if !failing[c.StageID] {
+					list = append(list, PendingStage{WorkflowID: in.id, StageID: c.StageID, Message: c.Message})
+				}
+			}
+		}
+	}
+	if list != nil {
+		return &PendingStagesError{list}
+	}
+	return nil
+}
+
+// Flag returns a flag. The error wraps [ErrNotFound] if there is none, and is an
+// [*UnreadableFlagError] if there is one that cannot be read.
+func (e *Engine) Flag(ctx context.Context, actor Actor, projectKey, key string) (StoredFlag, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReadFlag, Target: Origin{ProjectKey: projectKey, FlagKey: key}}); err != nil {
+		return StoredFlag{}, err
+	}
+	s, err := e.loadFlag(ctx, projectKey, key)
+	if err != nil {
+		return StoredFlag{}, err
+	}
+	return StoredFlag{s.flag, projectKey, s.revision}, nil
+}
+
+// FlagList is the flags of a project, or of all.
+type FlagList struct {
+	Items []StoredFlag // ordered by project and key
+	// Unreadable are flags that cannot be read.
+	Unreadable []*UnreadableFlagError
+}
+
+// MarshalJSON returns the flags in the published shape of a list.
+func (l FlagList) MarshalJSON() ([]byte, error) {
+	dst := []byte(`{"items":[`)
+	for i, f := range l.Items {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = f.AppendJSON(dst)
+	}
+	return append(dst, "]}"...), nil
+}
+
+// Flags returns the flags of a project, or of all if projectKey is "". One that
+// cannot be read is no error, and does not hide the others.
+func (e *Engine) Flags(ctx context.Context, actor Actor, projectKey string) (FlagList, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListFlags, Target: Origin{ProjectKey: projectKey}}); err != nil {
+		return FlagList{}, err
+	}
+	prefix := flagPrefix
+	if projectKey != "" {
+		if err := checkKey("the project", projectKey); err != nil {
+			return FlagList{}, err
+		}
+		prefix = flagRecordKey(projectKey, "")
+	}
+	list := FlagList{Items: []StoredFlag{}}
+	for record, err := range e.store.Scan(ctx, prefix) {
+		if err != nil {
+			return FlagList{}, fmt.Errorf("list flags: %w", err)
+		}
+		s, err := e.flagOf(record)
+		var unreadable *UnreadableFlagError
+		if errors.As(err, &unreadable) {
+			list.Unreadable = append(list.Unreadable, unreadable)
+			continue
+		}
+		project, _, _ := strings.Cut(strings.TrimPrefix(record.Key, flagPrefix), "/")
+		list.Items = append(list.Items, StoredFlag{s.flag, project, s.revision})
+	}
+	return list, nil
+}
+
+func checkKey(what, key string) error {
+	if flags.IsKey(key) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s needs a key of letters, digits, '.', '_' and '-', not %s", ErrInvalidRequest, what, quoteKey(key))
+}
+
+// StoredSegment is a segment as an engine keeps it.
+type StoredSegment struct {
+	flags.Segment
+	ProjectKey, EnvironmentKey string
+	Revision                   int64 // of the store
+}
+
+// PutSegment keeps a segment of an environment: a new one, or in the place of
+// the one with its key. The error wraps [ErrInvalidRequest] for keys that are
+// none.
+func (e *Engine) PutSegment(ctx context.Context, actor Actor, projectKey, environmentKey string, segment flags.Segment) (StoredSegment, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbPutSegment, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}, SegmentKey: segment.Key()}); err != nil {
+		return StoredSegment{}, err
+	}
+	for _, k := range []struct{ what, key string }{{"the project", projectKey}, {"the environment", environmentKey}, {"the segment", segment.Key()}} {
+		if err := checkKey(k.what, k.key); err != nil {
+			return StoredSegment{}, err
+		}
+	}
+	key := segmentRecordKey(projectKey, environmentKey, segment.Key())
+	operation := e.operations.next()
+	revision, err := e.write(ctx, Txn{Put: []Record{{Key: key, Value: encodeSegment(operation, segment)}}}, key, func(r Record) bool { return operation.wrote(r.Value) })
+	if err != nil {
+		return StoredSegment{}, fmt.Errorf("put segment %s: %w", quoteKey(segment.Key()), err)
+	}
+	return StoredSegment{segment, projectKey, environmentKey, revision}, nil
+}
+
+// Segment returns a segment. The error wraps [ErrNotFound] if there is none, and
+// is an [*UnreadableFlagError] if there is one that cannot be read.
+func (e *Engine) Segment(ctx context.Context, actor Actor, projectKey, environmentKey, key string) (StoredSegment, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbReadSegment, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}, SegmentKey: key}); err != nil {
+		return StoredSegment{}, err
+	}
+	record, err := e.segmentRecord(ctx, projectKey, environmentKey, key)
+	switch {
+	case err != nil:
+		return StoredSegment{}, err
+	case record.Revision == 0:
+		return StoredSegment{}, fmt.Errorf("%w: there is no segment %s in the environment %s of the project %s", ErrNotFound, quoteKey(key), quoteKey(environmentKey), quoteKey(projectKey))
+	}
+	s, err := decodeSegmentRecord(record)
+	if err != nil {
+		return StoredSegment{}, err
+	}
+	return StoredSegment{s, projectKey, environmentKey, record.Revision}, nil
+}
+
+// segmentRecord returns the record of a segment, of revision 0 if there is none.
+func (e *Engine) segmentRecord(ctx context.Context, project, environment, key string) (Record, error) {
+	if !flags.IsKey(project) || !flags.IsKey(environment) || !flags.IsKey(key) {
+		return Record{}, nil
+	}
+	record, err := e.store.Get(ctx, segmentRecordKey(project, environment, key))
+	if err != nil {
+		err = fmt.Errorf("read segment %s: %w", quoteKey(key), err)
+	}
+	return record, err
+}
+
+// Segments returns the segments of an environment, ordered by key. The error is
+// an [*UnreadableFlagError] if one cannot be read.
+func (e *Engine) Segments(ctx context.Context, actor Actor, projectKey, environmentKey string) ([]StoredSegment, error) {
+	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListSegments, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}}); err != nil {
+		return nil, err
+	}
+	for _, k := range []struct{ what, key string }{{"the project", projectKey}, {"the environment", environmentKey}} {
+		if err := checkKey(k.what, k.key); err != nil {
+			return nil, err
+		}
+	}
+	list := []StoredSegment{}
+	for record, err := range e.store.Scan(ctx, segmentRecordKey(projectKey, environmentKey, "")) {
+		if err != nil {
+			return nil, fmt.Errorf("list segments: %w", err)
+		}
+		s, err := decodeSegmentRecord(record)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, StoredSegment{s, projectKey, environmentKey, record.Revision})
+	}
+	return list, nil
+}
+
+// builtIn is the engine's own store of flags, as a source.
+type builtIn struct{ *Engine }
+
+// Flag returns a flag of the store.
+func (b builtIn) Flag(ctx context.Context, ref Origin) (flags.Flag, error) {
+	s, err := b.loadFlag(ctx, ref.ProjectKey, ref.FlagKey)
+	return s.flag, err
+}
+
+// SegmentExists reports whether the store has a segment.
+func (b builtIn) SegmentExists(ctx context.Context, projectKey, environmentKey, key string) (bool, error) {
+	record, err := b.segmentRecord(ctx, projectKey, environmentKey, key)
+	return record.Revision != 0, err
+}
+
+// target returns what is known of a flag. The error wraps [ErrNotFound] if it
+// is known that there is none.
+func (e *Engine) target(ctx context.Context, ref Origin) (Target, error) {
+	source := e.flagSource()
+	if source == nil {
+		return Target{Origin: ref}, nil
+	}
+	t, err := lookUp(ctx, source, ref)
+	if err == nil && (t.Flag.IsZero() || t.Flag.Deleted()) {
+		err = fmt.Errorf("%w: there is no flag %s", ErrNotFound, ref)
+	}
+	return t, err
+}
+
+// purgeChanges deletes what is remembered of the changes of flags before an
+// instant, unless a workflow that runs has begun before them. It returns how
+// many.
+func (e *Engine) purgeChanges(ctx context.Context, before time.Time) (purged int, err error) {
+	needed := map[string]int64{} // the least base of the workflows of a flag
+	for record, err := range e.store.Scan(ctx, workflowPrefix) {
+		if err != nil {
+			return 0, err
+		}
+		if isTombstone(record) {
+			continue
+		}
+		in, err := decodeInstance(record)
+		if err != nil {
+			return 0, fmt.Errorf("%w; changes that it may need cannot be purged", err)
+		}
+		if in.runs() || in.status == StatusFailed { // it may be retried
+			prefix := flagChanges(in.target.ProjectKey, in.target.FlagKey)
+			if base, known := needed[prefix]; !known || in.base < base {
+				needed[prefix] = in.base
+			}
+		}
+	}
+	var keys []string
+	flush := func() error {
+		if len(keys) == 0 {
+			return nil
+		}
+		_, err := e.store.Commit(ctx, Txn{Delete: keys})
+		if err == nil {
+			purged += len(keys)
+		}
+		keys = nil
+		return err
+	}
+	for record, err := range e.store.Scan(ctx, flagChangePrefix) {
+		if err != nil {
+			return purged, err
+		}
+		c, why := decodeChange(record.Value)
+		prefix := record.Key[:strings.LastIndexByte(record.Key, '/')+1]
+		if base, known := needed[prefix]; why != "" || !c.at.Before(before) || known && record.Key > string(appendHex([]byte(prefix), base)) {
+			continue
+		}
+		if keys = append(keys, record.Key); len(keys) == MaxTxnOps {
+			if err := flush(); err != nil {
+				return purged, err
+			}
+		}
+	}
+	return purged, flush()
+}

@@ -1,0 +1,285 @@
+package flagstage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/flagstage/flagstage/flags"
+)
+
+// flagUnit is the flags that a unit reads and changes.
+type flagUnit struct {
+	unit *unit
+	held []*heldFlag
+}
+
+// heldFlag is a flag in a unit.
+type heldFlag struct {
+	project, key string
+	stored       flagState
+	flag         flags.Flag   // as it will be
+	made         []flagChange // by the unit
+}
+
+// hold returns a flag as the unit leaves it so far. The error wraps
+// [ErrNotFound] if there is none. The commit of the unit fails if somebody else
+// changes the flag before.
+func (f *flagUnit) hold(project, key string) (*heldFlag, error) {
+	for _, h := range f.held {
+		if h.key == key && h.project == project {
+			return h.known()
+		}
+	}
+	stored, err := f.unit.loadFlag(f.unit.ctx, project, key)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	h := &heldFlag{project: project, key: key, stored: stored, flag: stored.flag}
+	f.held = append(f.held, h)
+	return h.known()
+}
+
+func (h *heldFlag) known() (*heldFlag, error) {
+	if h.flag.IsZero() {
+		return nil, noFlag(h.project, h.key)
+	}
+	return h, nil
+}
+
+// base returns how often a flag has changed, 0 if it is not kept here.
+func (e *Engine) base(ctx context.Context, target Origin) (int64, error) {
+	if e.applier != nil {
+		return 0, nil
+	}
+	stored, err := e.loadFlag(ctx, target.ProjectKey, target.FlagKey)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return 0, err
+	}
+	return stored.counter, nil
+}
+
+// apply applies an action to the flag of its workflow, or returns why that
+// cannot be.
+func (f *flagUnit) apply(r *running, effect Effect) (*Failure, error) {
+	h, err := f.hold(r.target.ProjectKey, r.target.FlagKey)
+	if errors.Is(err, ErrNotFound) {
+		return &Failure{Reason: ReasonRejected, Message: err.Error()}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	how := f.application(r)
+	next, err := flags.Apply(h.flag, effect.Action.Instructions, how)
+	switch {
+	case isRejection(err):
+		return &Failure{Reason: ReasonRejected, Message: err.Error()}, nil
+	case err != nil:
+		return nil, err
+	}
+	if !r.ignoreConflicts {
+		foreign, err := f.foreign(h, r)
+		if err != nil {
+			return nil, err
+		}
+		if e := stageConflict(foreign, h.flag, next, effect.Action.Instructions, how); e != nil {
+			return &Failure{Reason: ReasonConflict, Message: e.Error()}, nil
+		}
+	}
+	h.change(next, r.by(), f.unit)
+	return nil, nil
+}
+
+func (f *flagUnit) application(r *running) flags.Application {
+	return flags.Application{
+		Environment: r.target.EnvironmentKey, Now: f.unit.now, IDs: f.unit.ids, RefID: RefID(r.id),
+		Others: unitFlags{f, r.target.ProjectKey},
+	}
+}
+
+// foreign returns what others than a workflow have changed of a flag.
+func (f *flagUnit) foreign(h *heldFlag, r *running) ([]foreignChange, error) {
+	if h.stored.counter == r.base && len(h.made) == 0 {
+		return nil, nil
+	}
+	changes, err := f.unit.changesSince(f.unit.ctx, h.project, h.key, r.base)
+	if err != nil {
+		return nil, err
+	}
+	return foreignChanges(append(changes, h.made...), r.by()), nil
+}
+
+// change notes a change of the flag. Changes by one after the other in a unit
+// are one.
+func (h *heldFlag) change(to flags.Flag, by string, u *unit) {
+	c := changeOf(h.flag, to, by, u.now)
+	h.flag = to
+	if len(c.fields) == 0 {
+		return
+	}
+	last := len(h.made) - 1
+	if last < 0 || h.made[last].by != by {
+		h.made = append(h.made, c)
+		return
+	}
+	made := &h.made[last]
+	known := make(map[string]bool, len(made.fields))
+	for _, f := range made.fields {
+		known[f.pointer] = true
+	}
+	for _, f := range c.fields {
+		if !known[f.pointer] {
+			made.fields = append(made.fields, f)
+		}
+	}
+}
+
+// ops returns about how many operations the flags take in a commit.
+func (f *flagUnit) ops() int {
+	n := 0
+	for _, h := range f.held {
+		n += 1
+		if len(h.made) > 0 {
+			n += 1 + len(h.made)
+		}
+	}
+	return n
+}
+
+// write puts the flags into a transaction.
+func (f *flagUnit) write(txn *Txn) {
+	changed := false
+	for _, h := range f.held {
+		changed = changed || len(h.made) > 0
+	}
+	if !changed {
+		return // what was read is of no matter
+	}
+	for _, h := range f.held {
+		key := flagRecordKey(h.project, h.key)
+		txn.If = append(txn.If, Check{Key: key, Revision: h.stored.revision})
+		if len(h.made) == 0 {
+			continue
+		}
+		counter := h.stored.counter + int64(len(h.made))
+		txn.Put = append(txn.Put, Record{Key: key, Value: encodeFlag(f.unit.operation, h.flag, counter)})
+		for i := range h.made {
+			txn.Put = append(txn.Put, Record{
+				Key:   flagChangeKey(h.project, h.key, h.stored.counter+int64(i)+1),
+				Value: encodeChange(f.unit.operation, h.made[i]),
+			})
+		}
+	}
+}
+
+// unitFlags are the flags of a project as a unit leaves them so far.
+type unitFlags struct {
+	flags   *flagUnit
+	project string
+}
+
+// Flag returns the flag with a key.
+func (o unitFlags) Flag(key string) (flags.Flag, error) {
+	h, err := o.flags.hold(o.project, key)
+	if err != nil {
+		return flags.Flag{}, err
+	}
+	return h.flag, nil
+}
+
+// Dependents returns the keys of the flags that have another as a prerequisite.
+func (o unitFlags) Dependents(key string) (list []string, err error) {
+	u := o.flags.unit
+	prefix := flagRecordKey(o.project, "")
+	for record, err := range u.store.Scan(u.ctx, prefix) {
+		if err != nil {
+			return nil, fmt.Errorf("read flags: %w", err)
+		}
+		h, err := o.flags.hold(o.project, strings.TrimPrefix(record.Key, prefix))
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if requires(h.flag, key) {
+			list = append(list, h.key)
+			continue
+		}
+		o.flags.release(h)
+	}
+	return list, nil
+}
+
+// release lets go of a flag that turned out to be of no matter.
+func (f *flagUnit) release(h *heldFlag) {
+	if last := len(f.held) - 1; len(h.made) == 0 && f.held[last] == h {
+		f.held = f.held[:last]
+	}
+}
+
+// requires reports whether a flag has another as a prerequisite, in any
+// environment.
+func requires(f flags.Flag, key string) bool {
+	for _, environment := range f.EnvironmentKeys() {
+		e, _ := f.Environment(environment)
+		for p := range e.Prerequisites() {
+			if p.Key == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// loadFlag returns a flag as the store has it. The error wraps [ErrNotFound] if
+// there is none, and is an [*UnreadableFlagError] if it cannot be read.
+func (e *Engine) loadFlag(ctx context.Context, project, key string) (flagState, error) {
+	if !flags.IsKey(project) || !flags.IsKey(key) {
+		return flagState{}, noFlag(project, key)
+	}
+	record, err := e.store.Get(ctx, flagRecordKey(project, key))
+	switch {
+	case err != nil:
+		return flagState{}, fmt.Errorf("read flag %s: %w", quoteKey(key), err)
+	case record.Revision == 0:
+		return flagState{}, noFlag(project, key)
+	}
+	return e.flagOf(record)
+}
+
+// flagOf returns the flag of a record, which is read once.
+func (e *Engine) flagOf(record Record) (flagState, error) {
+	if s, ok := e.read.get(record.Key); ok && s.revision == record.Revision {
+		return s, nil
+	}
+	s, err := decodeFlagRecord(record)
+	if err == nil {
+		e.read.put(record.Key, s)
+	}
+	return s, err
+}
+
+func noFlag(project, key string) error {
+	return fmt.Errorf("%w: there is no flag %s in the project %s", ErrNotFound, quoteKey(key), quoteKey(project))
+}
+
+// changesSince returns the changes of a flag after the one with a number, in
+// their order.
+func (e *Engine) changesSince(ctx context.Context, project, key string, counter int64) (list []flagChange, err error) {
+	for record, err := range e.store.Scan(ctx, flagChanges(project, key)) {
+		if err != nil {
+			return nil, fmt.Errorf("read changes of flag %s: %w", quoteKey(key), err)
+		}
+		if record.Key <= flagChangeKey(project, key, counter) {
+			continue
+		}
+		c, why := decodeChange(record.Value)
+		if why != "" {
+			return nil, &UnreadableFlagError{record.Key, record.Revision, why}
+		}
+		list = append(list, c)
+	}
+	return list, nil
+}

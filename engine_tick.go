@@ -1,0 +1,409 @@
+package flagstage
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// TickReport tells what a tick has done.
+type TickReport struct {
+	Now       time.Time // of the tick
+	Workflows int       // that were advanced
+	Events    int       // that came of it
+	Applied   int       // actions that were applied
+	Failed    int       // actions that were not
+}
+
+// Tick does all that is due now, in the order in which it is due, and applies
+// actions that are to be applied. Several changes share a commit; if one of them
+// was overtaken by somebody else, each is done by itself. It returns when
+// nothing is due any more.
+//
+// A workflow that cannot be advanced does not stop the others. The error tells
+// of all of them, each time; it wraps what prevented each. What is due then stays
+// due. A tick that was cancelled has done what it has done, and the next one
+// goes on from there. The guard is not asked.
+func (e *Engine) Tick(ctx context.Context) (TickReport, error) {
+	if err := e.open(ctx); err != nil {
+		return TickReport{}, err
+	}
+	t := &ticker{
+		Engine: e, ctx: ctx, now: Instant(e.clock.Now()), stuck: map[string]bool{},
+		results: make(chan result), lanes: map[Origin]chan struct{}{},
+	}
+	t.report.Now = t.now
+	err := t.tick()
+	return t.report, errors.Join(append(t.errs, err)...)
+}
+
+// ticker is one tick.
+type ticker struct {
+	*Engine
+	ctx    context.Context
+	now    time.Time
+	report TickReport
+	errs   []error         // of single workflows
+	stuck  map[string]bool // keys of records that could not be dealt with
+
+	calls   int // deliveries under way
+	results chan result
+	lanes   map[Origin]chan struct{} // closed when the last delivery for a flag is over
+}
+
+// Limits of a tick.
+const (
+	batchSize = 40  // workflows in one commit, at most
+	batchOps  = 110 // operations of a commit, about
+	maxCalls  = 256 // deliveries that are under way at once
+)
+
+func (t *ticker) tick() error {
+	for {
+		due, err := t.due()
+		if err != nil {
+			t.drain(0)
+			return err
+		}
+		switch {
+		case len(due) > 0:
+			t.batch(due)
+			t.drain(maxCalls)
+		case t.calls > 0:
+			t.drain(t.calls - 1)
+		default:
+			return nil
+		}
+	}
+}
+
+// due returns the records that need attention first.
+func (t *ticker) due() (list []Record, err error) {
+	for record, err := range t.store.Due(t.ctx, t.now) {
+		if err != nil {
+			return nil, fmt.Errorf("tick: %w", err)
+		}
+		if t.stuck[record.Key] || !strings.HasPrefix(record.Key, workflowPrefix) {
+			continue
+		}
+		if list = append(list, record); len(list) == batchSize {
+			break
+		}
+	}
+	return list, nil
+}
+
+// batch advances workflows in one commit, or, if that cannot be, each in one of
+// its own.
+func (t *ticker) batch(due []Record) {
+	if len(due) > 1 {
+		if err := t.advance(due); err == nil {
+			return
+		}
+	}
+	for _, record := range due {
+		if t.ctx.Err() != nil {
+			return
+		}
+		if err := t.single(record); err != nil {
+			t.stuck[record.Key] = true
+			t.errs = append(t.errs, fmt.Errorf("tick: %s: %w", record.Key, err))
+			t.logger.ErrorContext(t.ctx, "could not advance", "record", record.Key, "error", err)
+		}
+	}
+}
+
+// single advances one workflow, also if others change it at the same time.
+func (t *ticker) single(record Record) error {
+	for try := 1; ; try++ {
+		err := t.advance([]Record{record})
+		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
+			return err
+		}
+		fresh, err := t.store.Get(t.ctx, record.Key)
+		switch {
+		case err != nil:
+			return err
+		case fresh.Revision == 0 || fresh.Wake.IsZero() || fresh.Wake.After(t.now):
+			return nil // somebody else has done it
+		}
+		record = fresh
+	}
+}
+
+// advance advances workflows in one commit. An error has changed nothing.
+func (t *ticker) advance(due []Record) error {
+	u := t.newUnit(t.ctx, t.now)
+	var queue dueQueue
+	for _, record := range due {
+		if isTombstone(record) {
+			if err := t.bury(t.ctx, strings.TrimPrefix(record.Key, workflowPrefix), record.Revision); err != nil {
+				return err
+			}
+			continue
+		}
+		in, err := t.instanceOf(t.ctx, record)
+		if err != nil {
+			return err
+		}
+		queue = append(queue, &running{instance: in, revision: record.Revision})
+	}
+	last := due[len(due)-1]
+	heap.Init(&queue)
+	for len(queue) > 0 {
+		r := queue[0]
+		at := r.wake()
+		beyond := at.After(last.Wake) || at.Equal(last.Wake) && workflowPrefix+r.id > last.Key
+		if len(due) == batchSize && beyond || len(u.workflows) > 0 && u.ops() > batchOps {
+			break // others are due before
+		}
+		if !r.changed {
+			u.workflows = append(u.workflows, r)
+		}
+		told := len(r.events)
+		if err := t.step(u, r, at); err != nil {
+			return err
+		}
+		switch next := r.wake(); {
+		case next.IsZero() || next.After(t.now):
+			heap.Pop(&queue)
+		case next.Equal(at) && len(r.events) == told:
+			return fmt.Errorf("workflow %s has nothing to do at its wake", quoteKey(r.id)) // or it would be asked for ever
+		default:
+			heap.Fix(&queue, 0)
+		}
+	}
+	return t.commit(u)
+}
+
+// step does what a workflow has to do at an instant, its wake.
+func (t *ticker) step(u *unit, r *running, at time.Time) error {
+	r.changed = true
+	r.claim = time.Time{} // it has run out, or there is none
+	r.take(r.Advance(t.now))
+	if err := u.act(r, at); err != nil {
+		return err
+	}
+	if effect, ok := r.Pending(); ok && t.applier != nil && !effect.At.After(t.now) {
+		r.delivery++
+		r.claim = Instant(t.now.Add(t.applyTimeout))
+	}
+	return nil
+}
+
+// commit commits what was advanced, and begins the deliveries that it claims.
+func (t *ticker) commit(u *unit) error {
+	if _, err := u.commit(); err != nil {
+		return err
+	}
+	for _, r := range u.workflows {
+		t.report.Workflows++
+		t.report.Events += len(r.events)
+		for i := range r.events {
+			switch r.events[i].Kind {
+			case EventActionApplied:
+				t.report.Applied++
+			case EventActionFailed:
+				t.report.Failed++
+			}
+		}
+		if !r.claim.IsZero() {
+			t.deliver(r)
+		}
+	}
+	return nil
+}
+
+// result is what became of a delivery.
+type result struct {
+	*running
+	err    error
+	unused bool // it was not called, or nobody knows what became of it
+}
+
+// deliver begins to deliver the action that a workflow has claimed: after those
+// for the same flag that were begun before.
+func (t *ticker) deliver(r *running) {
+	effect, _ := r.Pending()
+	d := Delivery{
+		WorkflowID: r.id, Target: r.target, Stage: effect.Stage, Round: effect.Round, Try: effect.Try,
+		Number: r.delivery, Due: effect.Due, Instructions: slices.Clone(effect.Action.Instructions),
+	}
+	before, over := t.lanes[r.target], make(chan struct{})
+	t.lanes[r.target] = over
+	t.calls++
+	ctx, cancel := context.WithTimeout(t.ctx, t.applyTimeout)
+	go func() {
+		defer cancel()
+		answer := result{running: r, unused: true}
+		if before != nil {
+			select {
+			case <-before:
+			case <-ctx.Done():
+			}
+		}
+		if ctx.Err() == nil {
+			answer.err, answer.unused = t.call(ctx, d)
+		}
+		close(over)
+		t.results <- answer
+	}()
+}
+
+// call calls the applier, and does not wait for it longer than the claim lasts.
+func (t *ticker) call(ctx context.Context, d Delivery) (err error, unused bool) {
+	answer := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				t.logger.ErrorContext(ctx, "the applier panicked", "delivery", d.Key(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				answer <- fmt.Errorf("the applier panicked: %v", p)
+			}
+		}()
+		answer <- t.applier.Apply(ctx, d)
+	}()
+	select {
+	case err := <-answer:
+		return err, err != nil && t.ctx.Err() != nil
+	case <-ctx.Done():
+		return fmt.Errorf("no answer within %v: %w", t.applyTimeout, ctx.Err()), t.ctx.Err() != nil
+	}
+}
+
+// drain takes results until at most so many deliveries are under way, and
+// commits them.
+func (t *ticker) drain(most int) {
+	for t.calls > most {
+		list := []result{t.receive(<-t.results)}
+	more:
+		for len(list) < batchSize && t.calls > 0 {
+			select {
+			case r := <-t.results:
+				list = append(list, t.receive(r))
+			default:
+				break more
+			}
+		}
+		t.settle(list)
+	}
+}
+
+func (t *ticker) receive(r result) result {
+	t.calls--
+	return r
+}
+
+// settle notes results in one commit, or, if that cannot be, each in one of its
+// own.
+func (t *ticker) settle(list []result) {
+	// What was applied is noted though the tick is cancelled.
+	ctx := context.WithoutCancel(t.ctx)
+	known := list[:0]
+	for _, r := range list {
+		if !r.unused {
+			known = append(known, r)
+		}
+	}
+	if len(known) == 0 {
+		return
+	}
+	if len(known) > 1 && t.note(ctx, known) == nil {
+		return
+	}
+	for _, r := range known {
+		if err := t.noteAlone(ctx, r); err != nil {
+			t.errs = append(t.errs, fmt.Errorf("tick: note what became of %s, delivery %d: %w", workflowPrefix+r.id, r.delivery, err))
+			t.logger.ErrorContext(ctx, "could not note the result of a delivery", "workflow", r.id, "error", err)
+		}
+	}
+}
+
+// noteAlone notes a result, also if others change the workflow at the same
+// time. A result that came too late is dropped: the action was delivered again.
+func (t *ticker) noteAlone(ctx context.Context, r result) error {
+	for try := 1; ; try++ {
+		err := t.note(ctx, []result{r})
+		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
+			return err
+		}
+		in, revision, err := t.loadWorkflow(ctx, r.id)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case in.delivery != r.delivery || in.claim.IsZero():
+			return nil
+		}
+		r.running = &running{instance: in, revision: revision}
+	}
+}
+
+// note notes results in one commit. An error has changed nothing.
+func (t *ticker) note(ctx context.Context, list []result) error {
+	u := t.newUnit(ctx, t.now)
+	for _, result := range list {
+		in := *result.instance
+		r := u.add(&in, result.revision)
+		r.changed = true
+		r.claim = time.Time{}
+		var w Workflow
+		var events []Event
+		var err error
+		if result.err == nil {
+			w, events, err = r.Applied(t.now)
+		} else {
+			effect, _ := r.Pending()
+			failure := t.retries.failure(result.err, max(effect.Try, 1), t.now)
+			t.logger.WarnContext(ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", failure.Reason, "error", result.err, "again", failure.RetryAt)
+			w, events, err = r.ActionFailed(failure, t.now)
+		}
+		if err != nil { // it does not wait for one any more
+			t.logger.WarnContext(ctx, "a result came too late", "workflow", r.id, "error", err)
+			continue
+		}
+		r.take(w, events)
+	}
+	return t.commit(u)
+}
+
+// dueQueue is workflows in the order of (wake, id).
+type dueQueue []*running
+
+func (q dueQueue) Len() int { return len(q) }
+func (q dueQueue) Less(i, k int) bool {
+	a, b := q[i].wake(), q[k].wake()
+	return a.Before(b) || a.Equal(b) && q[i].id < q[k].id
+}
+func (q dueQueue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
+func (q *dueQueue) Push(x any)   { *q = append(*q, x.(*running)) }
+func (q *dueQueue) Pop() any {
+	last := len(*q) - 1
+	r := (*q)[last]
+	*q = (*q)[:last]
+	return r
+}
+
+// NextDue returns the earliest instant at which [Engine.Tick] will have
+// something to do, which may be past. It returns false if there is none: all
+// workflows have ended, are paused, or wait for people only. The guard is not
+// asked.
+func (e *Engine) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
+	if err := e.open(ctx); err != nil {
+		return time.Time{}, false, err
+	}
+	for record, err := range e.store.Due(ctx, lastInstant) {
+		if err != nil {
+			return time.Time{}, false, fmt.Errorf("next due: %w", err)
+		}
+		if strings.HasPrefix(record.Key, workflowPrefix) {
+			return record.Wake, true, nil
+		}
+	}
+	return time.Time{}, false, nil
+}
