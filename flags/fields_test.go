@@ -217,9 +217,17 @@ func naiveFields(t require.TestingT, f, to flags.Flag) map[string]string {
 			o["variation"] = id(index)
 		}
 		if rollout, is := o["rollout"].(object); is {
+			sayKind(rollout, "bucketBy")
+			if rollout["kind"] == "rollout" {
+				delete(rollout, "kind")
+			}
 			var weights []any
 			for _, w := range list(rollout["variations"]) {
 				w := w.(object)
+				if w["untracked"] != nil {
+					w["_untracked"] = w["untracked"]
+					delete(w, "untracked")
+				}
 				w["variation"] = id(w["variation"])
 				if _, stays := to.VariationIndex(textIn(w, "variation")); stays || number(w["weight"]) > 0 {
 					weights = append(weights, w)
@@ -291,11 +299,20 @@ func naiveFields(t require.TestingT, f, to flags.Flag) map[string]string {
 			}
 			put(serve(served), append(slices.Clone(at), "serve")...)
 			for _, cl := range list(rule["clauses"]) {
+				sayKind(cl.(object), "attribute")
 				put(cl, append(slices.Clone(at), "clauses", textIn(cl.(object), "_id"))...)
 			}
 		}
 	}
 	return fields
+}
+
+// sayKind writes the kind of contexts that is meant where none is written, unless
+// the attribute would be a path then.
+func sayKind(o object, attribute string) {
+	if o["contextKind"] == nil && (o["op"] == "segmentMatch" || !strings.HasPrefix(textIn(o, attribute), "/")) {
+		o["contextKind"] = "user"
+	}
 }
 
 func TestChangedFieldsAreThoseThatANaiveProgramFinds(t *testing.T) {
