@@ -224,9 +224,11 @@ func naiveFields(t require.TestingT, f, to flags.Flag) map[string]string {
 			var weights []any
 			for _, w := range list(rollout["variations"]) {
 				w := w.(object)
-				if w["untracked"] != nil {
-					w["_untracked"] = w["untracked"]
-					delete(w, "untracked")
+				untracked := w["untracked"] == true || w["_untracked"] == true
+				delete(w, "untracked")
+				delete(w, "_untracked")
+				if untracked {
+					w["_untracked"] = true
 				}
 				w["variation"] = id(w["variation"])
 				if _, stays := to.VariationIndex(textIn(w, "variation")); stays || number(w["weight"]) > 0 {
