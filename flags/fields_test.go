@@ -330,6 +330,9 @@ func TestChangedFieldsAreThoseThatANaiveProgramFinds(t *testing.T) {
 				}
 				for i := range pointer { // the object that only one has stands for what is in it
 					at := pointer[:i]
+					if pointer[i] != '/' {
+						continue
+					}
 					if here, there := side[0][at]; there && here == `"is"` && side[1][at] == "" {
 						pointer = at
 						break
