@@ -201,6 +201,7 @@ func naiveFields(t require.TestingT, f, to flags.Flag) map[string]string {
 	unsaid(document)
 	fields := map[string]string{}
 	put := func(v any, steps ...string) {
+		withoutMade(v)
 		var pointer strings.Builder
 		for _, step := range steps {
 			pointer.WriteString("/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step))
@@ -307,6 +308,24 @@ func naiveFields(t require.TestingT, f, to flags.Flag) map[string]string {
 		}
 	}
 	return fields
+}
+
+// withoutMade deletes the members that the server makes.
+func withoutMade(v any) {
+	switch v := v.(type) {
+	case object:
+		for name, e := range v {
+			if strings.HasPrefix(name, "_") && name != "_id" && name != "_untracked" || name == "evaluation" {
+				delete(v, name)
+				continue
+			}
+			withoutMade(e)
+		}
+	case []any:
+		for _, e := range v {
+			withoutMade(e)
+		}
+	}
 }
 
 // sayKind writes the kind of contexts that is meant where none is written, unless
