@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -568,7 +569,7 @@ func TestStoredWorkflowsOfAnySortArePrinted(t *testing.T) {
 		"without a plan":      flagstage.Stored(flagstage.StoredWorkflow{}, w.Events()),
 		"with another's plan": flagstage.Stored(flagstage.StoredWorkflow{Workflow: other.Workflow}, w.Events()),
 		"with nonsense in events": flagstage.Stored(w, []flagstage.Event{
-			{Kind: flagstage.EventReviewed, Stage: 1 << 40, Condition: 0}, {Kind: flagstage.EventReviewed, Stage: 0, Condition: -7},
+			{Kind: flagstage.EventReviewed, Stage: math.MaxInt, Condition: 0}, {Kind: flagstage.EventReviewed, Stage: 0, Condition: -7},
 			{Kind: flagstage.EventStageFailed, Stage: -9, Condition: flagstage.NoIndex}, {Kind: "x", Stage: 0, Condition: 99},
 		}),
 		"hostile": {
