@@ -37,10 +37,11 @@ func (e *Engine) StartWorkflow(ctx context.Context, actor Actor, input WorkflowI
 
 // StartWorkflowJSON reads a request as [ReadWorkflow] does, and starts the
 // workflow. What the document does not say is taken from settings, whose Target
-// is required; its Name, Description, MaintainerID, TemplateKey, Stages and
-// Parameters are not used. Errors are those of [Engine.StartWorkflow].
+// is required; its Name, Description, MaintainerID, Stages and Parameters are not
+// used. Its TemplateKey is that of the call, as with [WithTemplateKey]. Errors are
+// those of [Engine.StartWorkflow].
 func (e *Engine) StartWorkflowJSON(ctx context.Context, actor Actor, document []byte, settings WorkflowInput) (StoredWorkflow, error) {
-	if err := e.begin(ctx, startRequest(actor, &WorkflowInput{ID: settings.ID, Target: settings.Target})); err != nil {
+	if err := e.begin(ctx, startRequest(actor, &WorkflowInput{ID: settings.ID, TemplateKey: settings.TemplateKey, Target: settings.Target})); err != nil {
 		return StoredWorkflow{}, err
 	}
 	input, warnings, err := e.readWorkflow(document, &settings)
@@ -59,7 +60,7 @@ func (e *Engine) StartWorkflowJSON(ctx context.Context, actor Actor, document []
 
 // readWorkflow reads a request whose other settings are given.
 func (e *Engine) readWorkflow(document []byte, settings *WorkflowInput) (WorkflowInput, Problems, error) {
-	input, problems := ReadWorkflow(document, WithHostKinds(e.reading.HostKinds...))
+	input, problems := ReadWorkflow(document, WithHostKinds(e.reading.HostKinds...), WithTemplateKey(settings.TemplateKey))
 	if err := problems.Err(); err != nil {
 		return WorkflowInput{}, nil, err
 	}
