@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/flagstage/flagstage/flags"
 )
 
 // unit is what one commit changes: workflows, and the flags that their stages
@@ -130,7 +128,7 @@ func (u *unit) commit() (int64, error) {
 // wraps [ErrNotFound] if there is none, and is an [*UnreadableWorkflowError] if
 // there is one that cannot be read.
 func (e *Engine) loadWorkflow(ctx context.Context, id string) (*instance, int64, error) {
-	if !flags.IsKey(id) {
+	if !isWorkflowID(id) {
 		return nil, 0, noWorkflow(id)
 	}
 	record, err := e.store.Get(ctx, workflowPrefix+id)

@@ -71,13 +71,15 @@ func (e *Engine) readWorkflow(document []byte, settings *WorkflowInput) (Workflo
 
 // StartPlan starts a workflow of a plan that was made before, by
 // [Template.Bind]. The input's Stages and Parameters must be nil; its Target is
-// that of the plan, or empty. Errors are those of [Engine.StartWorkflow].
+// that of the plan, or empty. Name and TemplateKey are those of the plan unless
+// others are given. Errors are those of [Engine.StartWorkflow].
 //
 // The plan is judged once more, against the flag as it is now.
 func (e *Engine) StartPlan(ctx context.Context, actor Actor, plan Plan, input WorkflowInput) (StoredWorkflow, error) {
 	if input.Target == (Origin{}) {
 		input.Target = plan.Target()
 	}
+	input.Name = orElse(input.Name, plan.Name())
 	input.TemplateKey = orElse(input.TemplateKey, plan.TemplateKey())
 	if err := e.begin(ctx, startRequest(actor, &input)); err != nil {
 		return StoredWorkflow{}, err
@@ -100,6 +102,9 @@ func startRequest(actor Actor, input *WorkflowInput) Request {
 // start starts a workflow, of the plan if there is one already.
 func (e *Engine) start(ctx context.Context, actor Actor, input *WorkflowInput, plan *Plan) (StoredWorkflow, error) {
 	now := Instant(e.clock.Now())
+	if err := e.judgeStart(actor, *input, plan, now); err != nil {
+		return StoredWorkflow{}, err
+	}
 	for try := 1; ; try++ {
 		w, err := e.tryStart(ctx, actor, input, plan, now)
 		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries || ctx.Err() != nil {
@@ -113,7 +118,7 @@ const maxTries = 10
 
 func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput, plan *Plan, now time.Time) (StoredWorkflow, error) {
 	digest := requestDigest{}
-	if input.ID != "" && flags.IsKey(input.ID) {
+	if input.ID != "" {
 		digest = input.digest(plan)
 		if w, done, err := e.started(ctx, input, digest); done || err != nil {
 			return w, err
@@ -134,7 +139,7 @@ func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput
 	id := input.ID
 	if id == "" {
 		id = e.ids.NewID(now)
-		if !flags.IsKey(id) {
+		if !isWorkflowID(id) {
 			return StoredWorkflow{}, fmt.Errorf("%w: the engine's source of identifiers made %s, which is none for a workflow", ErrInvalidRequest, quoteKey(id))
 		}
 	}
@@ -142,9 +147,6 @@ func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput
 	in := &instance{
 		id: id, name: input.Name, description: input.Description, templateKey: input.TemplateKey, target: input.Target,
 		zone: b.zone, planHash: b.plan.hash(), base: base, ignoreConflicts: input.IgnoreConflicts, request: digest,
-	}
-	if in.name == "" {
-		in.name = orElse(b.plan.Name(), id)
 	}
 	r := u.add(in, 0)
 	r.take(w, events)
@@ -235,12 +237,18 @@ type bound struct {
 	zone       string // name
 }
 
-// bind judges a request, and makes the plan unless there is one.
-func (e *Engine) bind(ctx context.Context, actor Actor, input *WorkflowInput, plan *Plan, now time.Time) (b bound, err error) {
-	creation := &Creation{Now: now, IDs: e.ids, Actor: actor}
-	if err := judgeWorkflow(input, creation, e.rules, plan != nil).Err(); err != nil {
-		return b, err
+// judgeStart returns what is wrong with a request by itself, or with the plan if
+// there is one already.
+func (e *Engine) judgeStart(actor Actor, input WorkflowInput, plan *Plan, now time.Time) error {
+	if plan != nil {
+		input.Stages = plan.stages()
 	}
+	return judgeWorkflow(&input, &Creation{Now: now, IDs: e.ids, Actor: actor}, e.rules, plan != nil).Err()
+}
+
+// bind makes the plan of a request that was judged, unless there is one, and
+// judges it against the flag.
+func (e *Engine) bind(ctx context.Context, actor Actor, input *WorkflowInput, plan *Plan, now time.Time) (b bound, err error) {
 	zone := time.UTC
 	if input.Zone != "" {
 		if zone, err = e.zone(input.Zone); err != nil {
@@ -260,26 +268,31 @@ func (e *Engine) bind(ctx context.Context, actor Actor, input *WorkflowInput, pl
 		b.plan = *plan
 		return b, plan.check(&target)
 	}
-	var template Template
-	if input.Stages != nil {
-		made, problems := input.template(creation)
-		if err := problems.Err(); err != nil {
-			return b, err
-		}
-		template = *made
-	} else {
-		stored, err := e.templateAt(ctx, input.TemplateKey)
-		if err != nil {
-			return b, err
-		}
-		template = stored
-	}
-	target, err := e.target(ctx, input.Target)
+	template, err := e.templateOf(ctx, actor, input, now)
 	if err != nil {
 		return b, err
 	}
-	b.plan, b.parameters, err = template.Bind(target, input.Parameters)
+	target, err := e.target(ctx, input.Target)
+	switch {
+	case err != nil:
+	case input.Stages != nil:
+		b.plan, err = template.bindStages(target)
+	default:
+		b.plan, b.parameters, err = template.Bind(target, input.Parameters)
+	}
 	return b, err
+}
+
+// templateOf returns the template that a request names, or one of its stages.
+func (e *Engine) templateOf(ctx context.Context, actor Actor, input *WorkflowInput, now time.Time) (Template, error) {
+	if input.Stages == nil {
+		return e.templateAt(ctx, input.TemplateKey)
+	}
+	t, problems := input.template(&Creation{Now: now, IDs: e.ids, Actor: actor})
+	if err := problems.Err(); err != nil {
+		return Template{}, err
+	}
+	return *t, nil
 }
 
 // templateAt returns the template with a key.
@@ -325,6 +338,9 @@ func (e *Engine) DryRunWorkflow(ctx context.Context, actor Actor, input Workflow
 		return DryRun{}, err
 	}
 	now := Instant(e.clock.Now())
+	if err := e.judgeStart(actor, input, nil, now); err != nil {
+		return DryRun{}, err
+	}
 	b, err := e.bind(ctx, actor, &input, nil, now)
 	var inapplicable *InapplicableError
 	switch {

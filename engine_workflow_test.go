@@ -3,6 +3,7 @@ package flagstage_test
 import (
 	"context"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,4 +180,86 @@ func TestATemplateIsMadeOfAWorkflow(t *testing.T) {
 	require.ErrorIs(t, err, flagstage.ErrNotFound)
 	_, err = w.Template(t.Context(), bob, "k")
 	require.ErrorIs(t, err, flagstage.ErrNotFound)
+}
+
+// releaseOf asks for a workflow of stages.
+func releaseOf(id string, stages ...flagstage.Stage) flagstage.WorkflowInput {
+	return flagstage.WorkflowInput{ID: id, Name: "release", Target: theTarget, Stages: stages}
+}
+
+func TestBadRequestsStartNothing(t *testing.T) {
+	long := strings.Repeat("w", 128)
+	for _, c := range []struct {
+		name  string
+		input flagstage.WorkflowInput
+		want  string // "" is no error
+	}{
+		{"an id of 128 bytes", releaseOf(long, turnsOn()), ""},
+		{"an id of 129 bytes", releaseOf(long+"w", turnsOn()), "/_id: the identifier has 129 bytes; at most 128 are allowed"},
+		{"an id that is no key", releaseOf("a/b", turnsOn()), "/_id: the key"},
+		{"no name", flagstage.WorkflowInput{Target: theTarget, Stages: []flagstage.Stage{turnsOn()}}, "/name: the workflow has no name"},
+		{"no stages", releaseOf("w"), "/stages: give the stages"},
+		{"a condition that is nil", releaseOf("w", turnsOn(nil)), "/stages/0/conditions/0/kind: "},
+		{"an instruction that is none", releaseOf("w", doing(nil, flags.Instruction{})), "/stages/0/action/instructions/0"},
+		{"a schedule without a time", releaseOf("w", turnsOn(flagstage.Schedule{})), "/stages/0/conditions/0/scheduleKind: "},
+		{"a zone that is none", flagstage.WorkflowInput{Name: "n", Target: theTarget, Stages: []flagstage.Stage{turnsOn()}, Zone: "Nowhere/Land"}, "Nowhere/Land"},
+		{"settings of approvals", flagstage.WorkflowInput{Name: "n", Target: theTarget, Stages: []flagstage.Stage{turnsOn()}, Approvals: flagstage.ApprovalSettings{MinNumApprovals: 6}}, "MinNumApprovals is 6"},
+		{"a lateness", flagstage.WorkflowInput{Name: "n", Target: theTarget, Stages: []flagstage.Stage{turnsOn()}, Lateness: -2}, "Lateness is -2ns"},
+		{"a stage that cannot be applied", releaseOf("w", doing(nil, flags.TurnFlagOn(), flags.UpdateRuleDescription("nowhere", "d"))), "/stages/0/action/instructions/1/ruleId: "},
+		{"an unknown host's instruction", releaseOf("w", doing(nil, flags.HostInstruction("acme", flags.Value{}))), "acme"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := w.StartWorkflow(t.Context(), alice, c.input)
+			list, listErr := w.Workflows(t.Context(), alice, flagstage.WorkflowQuery{})
+			require.NoError(t, listErr)
+			if c.want == "" {
+				require.NoError(t, err)
+				require.Len(t, list.Items, 1)
+				return
+			}
+			require.Contains(t, []string{"invalid_request", "not_found"}, flagstage.Code(err))
+			require.ErrorContains(t, err, c.want)
+			require.Empty(t, list.Items)
+			_, err = w.DryRunWorkflow(t.Context(), alice, c.input, flagstage.Future{})
+			require.ErrorContains(t, err, c.want, "trying it out says the same")
+		})
+	}
+}
+
+func TestAPlanCanRunAgain(t *testing.T) {
+	w := newWorld(t)
+	first := w.begin(turnsOff(hours(1)))
+	again, err := w.StartPlan(t.Context(), alice, first.Plan(), flagstage.WorkflowInput{})
+	require.NoError(t, err)
+	require.Equal(t, "release", again.Name)
+	require.Equal(t, theTarget, again.Target)
+	require.Equal(t, first.Plan().Hash(), again.Plan().Hash())
+	for says, input := range map[string]flagstage.WorkflowInput{
+		"leave Stages and Parameters out": {Stages: []flagstage.Stage{}},
+		"is for the flag":                 {Target: flagstage.Origin{ProjectKey: "p", EnvironmentKey: "e", FlagKey: "f"}},
+		"at most 128":                     {ID: strings.Repeat("w", 129)},
+	} {
+		_, err := w.StartPlan(t.Context(), alice, first.Plan(), input)
+		require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+		require.ErrorContains(t, err, says)
+	}
+	_, err = w.StartPlan(t.Context(), alice, flagstage.Plan{}, flagstage.WorkflowInput{Name: "n", Target: theTarget})
+	require.ErrorContains(t, err, "the plan is empty")
+}
+
+// TestKeysOfTheStoreAreShortEnough starts a workflow with the longest keys there
+// can be.
+func TestKeysOfTheStoreAreShortEnough(t *testing.T) {
+	w := newWorld(t)
+	key := strings.Repeat("k", 256)
+	document := strings.ReplaceAll(strings.ReplaceAll(string(w.flag.AppendJSON(nil)), `"new-checkout"`, `"`+key+`"`), `"production"`, `"`+key+`"`)
+	_, err := w.PutFlag(t.Context(), alice, key, decodedFlag(t, document), flagstage.FlagWrite{})
+	require.NoError(t, err)
+	input := releaseOf(strings.Repeat("w", 128), turnsOff())
+	input.Target = flagstage.Origin{ProjectKey: key, EnvironmentKey: key, FlagKey: key}
+	s, err := w.StartWorkflow(t.Context(), alice, input)
+	require.NoError(t, err)
+	require.Equal(t, flagstage.StatusCompleted, s.Status())
+	require.NoError(t, w.DeleteWorkflow(t.Context(), alice, s.ID))
 }

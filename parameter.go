@@ -276,6 +276,25 @@ func (t Template) Bind(target Target, overrides []Override) (Plan, []Parameter, 
 	return plan, b.parameters, err
 }
 
+// bindStages makes the plan to release a flag by the template's stages as they
+// are. What they name that the flag does not have is a problem at its place.
+func (t Template) bindStages(target Target) (Plan, error) {
+	b, err := t.binder(&target, nil)
+	if err != nil {
+		return Plan{}, err
+	}
+	var problems Problems
+	for i := range b.parameters {
+		if p := &b.parameters[i]; !p.Valid {
+			problems.Errorf(placeOf(b.places[i].stage, b.places[i].instruction)+p.Path, flags.CodeNotFound, "%s", p.Reason)
+		}
+	}
+	if err := problems.Err(); err != nil {
+		return Plan{}, err
+	}
+	return b.plan()
+}
+
 // binder binds a template to a target.
 type binder struct {
 	template *Template

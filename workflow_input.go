@@ -14,8 +14,8 @@ import (
 // nothing, and is refused.
 type WorkflowInput struct {
 	// ID is the workflow's identifier, chosen by the caller so that asking
-	// twice starts one workflow; "" has one made. It has the form of a key: see
-	// [TemplateInput.Key].
+	// twice starts one workflow; "" has one made. It has the form of a key, see
+	// [TemplateInput.Key], of at most 128 bytes.
 	ID          string
 	Name        string // required
 	Description string
@@ -50,6 +50,13 @@ const kindCustom = "custom"
 
 // maxPathTokens is how many names a path of a parameter has at most.
 const maxPathTokens = 64
+
+// maxWorkflowID is how many bytes the identifier of a workflow has at most: few
+// enough for the keys of a store, in which it stands beside three keys of people.
+const maxWorkflowID = 128
+
+// isWorkflowID reports whether a workflow can have an identifier.
+func isWorkflowID(id string) bool { return len(id) <= maxWorkflowID && flags.IsKey(id) }
 
 // overrideDepth is how many arrays and objects are open around the value of an
 // override.
@@ -170,7 +177,9 @@ func judgeWorkflow(input *WorkflowInput, creation *Creation, rules rules, planne
 
 // besideDocument judges what a request says that is in no document.
 func (j *judge) besideDocument(in *WorkflowInput) {
-	if in.ID != "" {
+	if n := len(in.ID); n > maxWorkflowID {
+		j.errorf("/_id", flags.CodeTooLarge, "the identifier has %d bytes; at most %d are allowed", n, maxWorkflowID)
+	} else if n > 0 {
 		j.key("/_id", in.ID)
 	}
 	j.origin(in.Target, "the target has no key of the %s; say which flag is released")
