@@ -325,6 +325,9 @@ type DryRun struct {
 	// Events are those that would come, if approvals are answered as asked
 	// for; nil if a parameter is invalid.
 	Events []Event
+	// Workflow is how it would then stand: ended, at the horizon, or waiting
+	// for people who never answer; zero if a parameter is invalid.
+	Workflow Workflow
 }
 
 // DryRunWorkflow tells what [Engine.StartWorkflow] would do, and stores nothing. The
@@ -349,12 +352,12 @@ func (e *Engine) DryRunWorkflow(ctx context.Context, actor Actor, input Workflow
 	case err != nil:
 		return DryRun{}, err
 	}
-	_, events, err := b.plan.Preview(b.start, future)
+	w, events, err := b.plan.Preview(b.start, future)
 	if err != nil {
 		return DryRun{}, err
 	}
 	conflicts, err := e.overlaps(ctx, b.plan)
-	return DryRun{Parameters: b.parameters, Conflicts: conflicts, Plan: b.plan, Events: events}, err
+	return DryRun{Parameters: b.parameters, Conflicts: conflicts, Plan: b.plan, Events: events, Workflow: w}, err
 }
 
 // Workflow returns a workflow with all that has happened to it. The error wraps

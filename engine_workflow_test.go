@@ -263,3 +263,34 @@ func TestKeysOfTheStoreAreShortEnough(t *testing.T) {
 	require.Equal(t, flagstage.StatusCompleted, s.Status())
 	require.NoError(t, w.DeleteWorkflow(t.Context(), alice, s.ID))
 }
+
+func TestADryRunTellsHowItEndsAndStoresNothing(t *testing.T) {
+	w := newWorld(t)
+	input := flagstage.WorkflowInput{Name: "release", Target: theTarget, Stages: []flagstage.Stage{
+		turnsOff(), turnsOn(hours(2), flagstage.Approval{Description: "?"}),
+	}}
+	answers := func(kind flagstage.ReviewKind) flagstage.DryRun {
+		dry, err := w.DryRunWorkflow(t.Context(), alice, input, flagstage.Future{
+			Answer: func(_, _ int, asked time.Time) (flagstage.ReviewKind, time.Time) {
+				return kind, asked.Add(3 * time.Hour)
+			},
+		})
+		require.NoError(t, err)
+		return dry
+	}
+	approved := answers(flagstage.ReviewApprove)
+	require.Equal(t, flagstage.StatusCompleted, approved.Workflow.Status())
+	require.Equal(t, after(3), approved.Workflow.StoppedAt())
+	require.Equal(t, approved.Workflow.Version(), approved.Events[len(approved.Events)-1].Number)
+
+	require.Equal(t, flagstage.StatusFailed, answers(flagstage.ReviewDecline).Workflow.Status())
+
+	waiting := answers(flagstage.ReviewComment).Workflow
+	require.Equal(t, flagstage.StatusActive, waiting.Status())
+	require.Equal(t, []flagstage.Gate{{Stage: 1, Condition: 1, Kind: flagstage.KindApproval, Since: start}}, waiting.Gates())
+
+	list, err := w.Workflows(t.Context(), alice, flagstage.WorkflowQuery{})
+	require.NoError(t, err)
+	require.Empty(t, list.Items)
+	require.True(t, w.environment().On())
+}
