@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -61,7 +60,7 @@ func onStore(do func(p *program, db, format string, stats flagstage.StoreStats) 
 			if *db == "" {
 				return errNoDB
 			}
-			stats, err := flagstage.VerifyStore(context.Background(), *db, p.progress("read"))
+			stats, err := flagstage.VerifyStore(p.ctx, *db, p.progress("read"))
 			if err != nil {
 				return err
 			}
@@ -159,7 +158,7 @@ must not exist. The store may be in use. A damaged one is not copied.
 			if *db == "" {
 				return errNoDB
 			}
-			if err := flagstage.BackupStore(context.Background(), *db, target, p.progress("copy")); err != nil {
+			if err := flagstage.BackupStore(p.ctx, *db, target, p.progress("copy")); err != nil {
 				return err
 			}
 			return p.print(escape.Terminal("copied "+*db+" to "+target) + "\n")
@@ -185,7 +184,7 @@ exit status is 0 also if something is lost.
 			if *db == "" {
 				return errNoDB
 			}
-			found, err := flagstage.SalvageStore(context.Background(), *db, target, p.progress("salvage"))
+			found, err := flagstage.SalvageStore(p.ctx, *db, target, p.progress("salvage"))
 			if err != nil {
 				return err
 			}
@@ -255,7 +254,7 @@ must not be in use.
 				return err
 			}
 			if err := p.withStore(*db, func(s *flagstage.FileStore) error {
-				return s.Compact(context.Background(), p.progress("compact"))
+				return s.Compact(p.ctx, p.progress("compact"))
 			}); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -106,14 +107,14 @@ func TestStoreInUse(t *testing.T) {
 	}
 	var waited time.Duration
 	p := program{
-		stdin: strings.NewReader(""), stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: flagstage.SystemClock(),
-		sleep: func(d time.Duration) { waited += d },
+		ctx: t.Context(), stdin: strings.NewReader(""), stdout: &strings.Builder{}, stderr: &strings.Builder{}, clock: flagstage.SystemClock(),
+		wait: func(_ context.Context, d time.Duration) error { waited += d; return nil },
 	}
 	require.Equal(t, exitFailed, p.run([]string{"delete", "progressive-rollout", "--db", db}))
 	require.Equal(t, 5*time.Second, waited)
 	require.Contains(t, p.stderr.(*strings.Builder).String(), "in use by process")
 
-	p.sleep = func(time.Duration) { require.NoError(t, held.Close()) }
+	p.wait = func(context.Context, time.Duration) error { return held.Close() }
 	require.Equal(t, exitDone, p.run([]string{"delete", "progressive-rollout", "--db", db}), "it goes on when the holder is done")
 }
 

@@ -59,24 +59,44 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	p := program{
-		ctx: ctx, stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		clock: flagstage.SystemClock(), sleep: time.Sleep, wait: wait,
+		ctx: context.Background(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		clock: flagstage.SystemClock(), wait: wait, untilInterrupted: untilInterrupted,
 	}
-	status := p.run(os.Args[1:])
-	stop()
-	os.Exit(status)
+	os.Exit(p.run(os.Args[1:]))
 }
 
 // program is one run of the command, with all that it reaches of the world.
 type program struct {
-	ctx            context.Context // ends when it is interrupted
+	ctx            context.Context
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	clock          flagstage.Clock
-	sleep          func(time.Duration)
-	wait           func(context.Context, time.Duration) error
+	// wait waits for a while, or returns the error of a context that ends
+	// before.
+	wait func(context.Context, time.Duration) error
+	// untilInterrupted returns a context that ends when somebody interrupts the
+	// program, and what gives up waiting for that.
+	untilInterrupted func(context.Context) (context.Context, context.CancelFunc)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// untilInterrupted returns a context that ends at the first signal. The second
+// one ends the program.
+func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
 }
 
 // command is one of the commands, whose name is one word or two. Its flags are defined by setup, which

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -30,8 +31,8 @@ type result struct {
 func run(stdin string, arguments ...string) result {
 	var out, errs bytes.Buffer
 	clock := flagstage.NewVirtualClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
-	sleep := func(d time.Duration) { clock.Advance(d) }
-	p := program{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, clock: clock, sleep: sleep}
+	wait := func(_ context.Context, d time.Duration) error { clock.Advance(d); return nil }
+	p := program{ctx: context.Background(), stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, clock: clock, wait: wait}
 	status := p.run(arguments)
 	return result{status, out.String(), errs.String()}
 }
@@ -383,7 +384,7 @@ func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe
 func TestOutputThatCannotBeWrittenFails(t *testing.T) {
 	for _, arguments := range [][]string{{"validate", rollout}, {"create", rollout}, {"simulate", rollout}, {"simulate", rollout, "--format=json"}} {
 		var errs bytes.Buffer
-		p := program{stdout: brokenPipe{}, stderr: &errs, clock: flagstage.SystemClock()}
+		p := program{ctx: t.Context(), stdout: brokenPipe{}, stderr: &errs, clock: flagstage.SystemClock()}
 		require.Equal(t, exitFailed, p.run(arguments))
 		require.Contains(t, errs.String(), "broken pipe")
 	}

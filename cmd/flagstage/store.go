@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -80,7 +79,9 @@ func (p *program) withStore(path string, do func(*flagstage.FileStore) error) er
 	var err error
 	for try := range lockTries + 1 {
 		if try > 0 {
-			p.sleep(lockPause)
+			if err := p.wait(p.ctx, lockPause); err != nil {
+				return err
+			}
 		}
 		store, err = flagstage.OpenStore(path, flagstage.DurabilityAlways, flagstage.WithProgress(p.progress("open")))
 		if !errors.Is(err, flagstage.ErrLocked) {
@@ -136,7 +137,7 @@ is then 1.
 }
 
 func (p *program) list(e *flagstage.Engine, search, format string) error {
-	list, err := e.Templates(context.Background(), localActor, flagstage.TemplateQuery{Search: search})
+	list, err := e.Templates(p.ctx, localActor, flagstage.TemplateQuery{Search: search})
 	if err != nil {
 		return err
 	}
@@ -199,7 +200,7 @@ var showCommand = command{
 }
 
 func (p *program) show(e *flagstage.Engine, key, format string) error {
-	t, err := e.Template(context.Background(), localActor, key)
+	t, err := e.Template(p.ctx, localActor, key)
 	if err != nil {
 		return err
 	}
@@ -260,7 +261,7 @@ var deleteCommand = command{
 				return err
 			}
 			return p.changing(*db, func(e *flagstage.Engine) error {
-				if err := e.DeleteTemplate(context.Background(), localActor, key, 0); err != nil {
+				if err := e.DeleteTemplate(p.ctx, localActor, key, 0); err != nil {
 					return err
 				}
 				return p.print("deleted " + escape.Terminal(key) + "\n")
@@ -307,7 +308,7 @@ The document does not say for which flag it was written; the flags do.
 				return p.report(file, problems)
 			}
 			return p.making(*db, func(e *flagstage.Engine) error {
-				t, err := e.ImportTemplate(context.Background(), actor, document, o)
+				t, err := e.ImportTemplate(p.ctx, actor, document, o)
 				return p.stored(file, t, err)
 			})
 		}

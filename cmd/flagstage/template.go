@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -123,7 +122,7 @@ func (p *program) create(files []string, member, db string, kept bool) error {
 		return p.created(file, template, problems)
 	}
 	return p.making(db, func(e *flagstage.Engine) error {
-		t, err := e.CreateTemplateJSON(context.Background(), actor, document)
+		t, err := e.CreateTemplateJSON(p.ctx, actor, document)
 		return p.stored(file, t, err)
 	})
 }

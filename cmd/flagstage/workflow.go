@@ -673,6 +673,9 @@ again at the next due instant, or after --poll.
 }
 
 func (p *program) runUntilInterrupted(db string, poll time.Duration) error {
+	ctx, stop := p.untilInterrupted(p.ctx)
+	defer stop()
+	p.ctx = ctx
 	for {
 		due, err := p.tick(db, "quiet")
 		switch {
@@ -690,17 +693,5 @@ func (p *program) runUntilInterrupted(db string, poll time.Duration) error {
 		if p.wait(p.ctx, wait) != nil {
 			return nil
 		}
-	}
-}
-
-// wait waits for a while, or until the context ends.
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
