@@ -33,9 +33,11 @@ type FlagConflictError struct {
 }
 
 // Error says what the stage wants, and who has changed what.
-func (e *FlagConflictError) Error() string {
+func (e *FlagConflictError) Error() string { return ErrConflict.Error() + ": " + e.sentence() }
+
+// sentence is the error for people, without its code.
+func (e *FlagConflictError) sentence() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v: ", ErrConflict)
 	if e.Instruction >= 0 {
 		fmt.Fprintf(&b, "instruction %d", e.Instruction)
 	} else {

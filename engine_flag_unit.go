@@ -84,7 +84,7 @@ func (f *flagUnit) apply(r *running, effect Effect) (*Failure, error) {
 			return nil, err
 		}
 		if e := stageConflict(foreign, h.flag, next, effect.Action.Instructions, how); e != nil {
-			return &Failure{Reason: ReasonConflict, Message: e.Error()}, nil
+			return &Failure{Reason: ReasonConflict, Message: e.sentence()}, nil
 		}
 	}
 	h.change(next, r.by(), f.unit)

@@ -25,6 +25,12 @@ type world struct {
 // theTarget is the flag of testdata in its environment.
 var theTarget = flagstage.Origin{ProjectKey: "web-shop", EnvironmentKey: "production", FlagKey: "new-checkout"}
 
+// The variations of the flag.
+const (
+	newVariation = "7d9b2c34-1e6f-4f0d-9c53-2b7a6f0e4d21"
+	oldVariation = "0c5e3a52-94f1-4b0c-8a86-5d1f8a1f6a10"
+)
+
 func testFlag(t testing.TB) flags.Flag {
 	document, err := os.ReadFile("testdata/new-checkout.flag.json")
 	require.NoError(t, err)
@@ -293,4 +299,29 @@ func TestADryRunTellsHowItEndsAndStoresNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, list.Items)
 	require.True(t, w.environment().On())
+}
+
+func TestAConflictIsToldInASentence(t *testing.T) {
+	w := newWorld(t)
+	s := w.begin(turnsOff(hours(2)))
+	change := func(instructions ...flags.Instruction) error {
+		patch := flags.Patch{Environment: theTarget.EnvironmentKey, Instructions: instructions}
+		_, err := w.PatchFlag(t.Context(), bob, theTarget.ProjectKey, theTarget.FlagKey, patch, flagstage.FlagWrite{IgnoreConflicts: true})
+		return err
+	}
+	require.NoError(t, change(flags.TurnFlagOff()))
+	require.NoError(t, change(flags.TurnFlagOn()))
+	require.Empty(t, w.get(s.ID).Conflicts, "it is again what it was")
+
+	s = w.begin(doing([]flagstage.Condition{hours(2)}, flags.UpdateFallthroughVariationOrRollout(flags.ServeVariation(newVariation))))
+	require.NoError(t, change(flags.UpdateFallthroughVariationOrRollout(flags.ServeVariation(oldVariation))))
+	conflicts := w.get(s.ID).Conflicts
+	require.Len(t, conflicts, 1)
+	require.Regexp(t, `^instruction 0 would change /environments/production/fallthrough from .+, but bob has changed it`, conflicts[0].Message)
+	w.tick(2)
+	told := w.get(s.ID).Events()
+	require.Contains(t, told, flagstage.Event{
+		Number: 5, Kind: flagstage.EventActionFailed, Stage: 0, Condition: flagstage.NoIndex, At: after(2), Due: after(2),
+		Reason: flagstage.ReasonConflict, Comment: conflicts[0].Message,
+	})
 }

@@ -26,7 +26,7 @@ func (in *instance) forecast(flag flags.Flag, foreign []foreignChange, others fl
 		}
 		if !in.ignoreConflicts {
 			if e := stageConflict(foreign, flag, next, stage.Action.Instructions, how); e != nil {
-				list = append(list, WorkflowConflict{StageID: stage.ID, Message: e.Error()})
+				list = append(list, WorkflowConflict{StageID: stage.ID, Message: e.sentence()})
 			}
 		}
 		foreign = without(foreign, changeOf(flag, next, "", how.Now).fields)
