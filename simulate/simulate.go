@@ -93,12 +93,14 @@ func (a Answer) check() error {
 	return nil
 }
 
-// instant returns when the answer comes to an approval asked for at asked.
-func (a Answer) instant(asked time.Time) time.Time {
+// Given returns what the answer to an approval is that is asked for at an
+// instant, and when it comes, as [flagstage.Future] takes it. The kind "" means
+// that it never comes.
+func (a Answer) Given(asked time.Time) (flagstage.ReviewKind, time.Time) {
 	if a.fixed {
-		return a.at
+		return a.kind, a.at
 	}
-	return asked.Add(a.delay)
+	return a.kind, asked.Add(a.delay)
 }
 
 // String says what is assumed of an approval: "is granted 4h0m0s after it is
@@ -218,7 +220,7 @@ func (s *Scenario) respond(stage, condition int, asked time.Time) (flagstage.Rev
 			answer = a
 		}
 	}
-	return answer.kind, answer.instant(asked)
+	return answer.Given(asked)
 }
 
 // assumptions says what is taken for granted of the approvals.

@@ -148,6 +148,25 @@ func TestRunStandsWhereItEnds(t *testing.T) {
 	}
 }
 
+func TestAnswersAreGiven(t *testing.T) {
+	asked, friday := at("2026-03-04T09:00:00Z"), at("2026-03-06T12:00:00Z")
+	for _, c := range []struct {
+		answer simulate.Answer
+		kind   flagstage.ReviewKind
+		at     time.Time
+	}{
+		{simulate.Never(), "", asked},
+		{simulate.ApprovedAfter(time.Hour), flagstage.ReviewApprove, asked.Add(time.Hour)},
+		{simulate.DeclinedAfter(0), flagstage.ReviewDecline, asked},
+		{simulate.ApprovedAt(friday), flagstage.ReviewApprove, friday},
+		{simulate.DeclinedAt(friday), flagstage.ReviewDecline, friday},
+	} {
+		kind, when := c.answer.Given(asked)
+		require.Equal(t, c.kind, kind, c.answer)
+		require.Equal(t, c.at, when, c.answer)
+	}
+}
+
 func TestRunSaysWhatItAssumes(t *testing.T) {
 	template := create(t, stage(flagstage.Approval{}), stage(flagstage.Approval{}))
 	one := map[string]simulate.Answer{"/stages/1/conditions/0": simulate.ApprovedAt(start)}
