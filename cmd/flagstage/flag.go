@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -91,22 +92,33 @@ func inEnvironment(f flags.Flag, key string) (flags.Environment, error) {
 }
 
 var flagShowCommand = command{
-	name: "flag show", arguments: "FILE [--environment KEY] [--format text|json]",
+	name: "flag show", arguments: "(FILE | KEY --project KEY --db PATH) [--environment KEY] [--format text|json]",
 	summary: "show a flag",
 	help: `Shows a flag in words, in all of its environments or in one, or as JSON in its
-canonical form.
+canonical form: the flag in a file or, with --db, the one with this key in a
+project of a store.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		environment, format := environmentFlag(set, " to show (default all)"), formatFlag(set)
-		return func(files []string) error {
-			file, err := one("FILE", files)
-			if err != nil {
+		db, project := dbFlag(set, " that has the flag"), projectFlag(set)
+		return func(arguments []string) error {
+			from := "FILE"
+			if *db != "" {
+				from = "KEY"
+			}
+			name, err := one(from, arguments)
+			if err = cmp.Or(err, checkFormat(*format)); err != nil {
 				return err
 			}
-			if err := checkFormat(*format); err != nil {
-				return err
+			var f flags.Flag
+			switch {
+			case *db != "":
+				f, err = p.storedFlag(*db, *project, name)
+			case *project != "":
+				return usagef("--project is for a flag in a store; name that with --db")
+			default:
+				f, err = p.flag(name)
 			}
-			f, err := p.flag(file)
 			if err != nil {
 				return err
 			}
@@ -170,11 +182,7 @@ func states(f flags.Flag) (list []string) {
 }
 
 func environmentInWords(f flags.Flag, e flags.Environment) [][]string {
-	targeting := "off"
-	if e.On() {
-		targeting = "on"
-	}
-	rows := [][]string{{"Targeting", targeting}}
+	rows := [][]string{{"Targeting", onOrOff(e)}}
 	for p := range e.Prerequisites() {
 		rows = append(rows, []string{"Requires", fmt.Sprintf("flag %s serving its variation %d", p.Key, p.Variation)})
 	}
@@ -254,37 +262,61 @@ func (p *program) applyPatch(arguments []string, environment string, others file
 			return err
 		}
 	}
-	document, err := p.read(arguments[1])
+	patch, err := p.patch(arguments[1], environment)
 	if err != nil {
 		return err
 	}
-	patch, problems := flags.DecodePatch(document)
-	if err := p.report(arguments[1], problems); err != nil {
-		return err
-	}
-	switch {
-	case environment == "":
-		how.Environment = patch.Environment
-	case patch.Environment != "" && patch.Environment != environment:
-		return usagef("--environment is %s, but the patch is for %s", strictjson.Quote(environment), strictjson.Quote(patch.Environment))
-	}
+	how.Environment = patch.Environment
 	if len(patch.NewIDs) > 0 {
 		how.IDs = patch.IDs()
 	}
 	f, err := flags.Apply(list[0], patch.Instructions, how)
-	var wrong *flags.ApplyError
-	if errors.As(err, &wrong) && wrong.Index >= 0 && wrong.Err == nil {
-		problem := wrong.Problem
-		problem.Pointer = "/" + strconv.Itoa(wrong.Index) + problem.Pointer
-		if !bytes.HasPrefix(bytes.TrimLeft(document, " \t\r\n"), []byte("[")) {
-			problem.Pointer = "/instructions" + problem.Pointer
-		}
-		return p.report(arguments[1], flagstage.Problems{problem})
-	}
 	if err != nil {
-		return err
+		return p.inapplicable(patch, err)
 	}
 	return p.printDocument(f.AppendJSON(nil))
+}
+
+// patchFile is a patch that was read from a file.
+type patchFile struct {
+	flags.Patch
+	file string
+	bare bool // the array of the instructions alone
+}
+
+// patch reads a patch, and prints problems. It is for the environment, which the
+// patch may name too; that of the patch if it is "".
+func (p *program) patch(file, environment string) (patchFile, error) {
+	document, err := p.read(file)
+	if err != nil {
+		return patchFile{}, err
+	}
+	patch, problems := flags.DecodePatch(document)
+	if err := p.report(file, problems); err != nil {
+		return patchFile{}, err
+	}
+	switch {
+	case environment == "":
+	case patch.Environment == "":
+		patch.Environment = environment
+	case patch.Environment != environment:
+		return patchFile{}, usagef("--environment is %s, but the patch is for %s", strictjson.Quote(environment), strictjson.Quote(patch.Environment))
+	}
+	return patchFile{patch, file, bytes.HasPrefix(bytes.TrimLeft(document, " \t\r\n"), []byte("["))}, nil
+}
+
+// inapplicable says where a patch cannot be applied, if the error does.
+func (p *program) inapplicable(patch patchFile, err error) error {
+	var wrong *flags.ApplyError
+	if !errors.As(err, &wrong) || wrong.Index < 0 || wrong.Err != nil {
+		return err
+	}
+	problem := wrong.Problem
+	problem.Pointer = "/" + strconv.Itoa(wrong.Index) + problem.Pointer
+	if !patch.bare {
+		problem.Pointer = "/instructions" + problem.Pointer
+	}
+	return p.report(patch.file, flagstage.Problems{problem})
 }
 
 // parseInstant reads an instant that a flag gives.

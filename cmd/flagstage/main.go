@@ -1,5 +1,5 @@
-// Command flagstage checks, creates, keeps and simulates templates of staged
-// feature flag releases, and checks, changes, compares and evaluates flags.
+// Command flagstage checks, keeps, simulates and runs staged releases of feature
+// flags, and checks, changes, compares and evaluates flags.
 //
 //	flagstage validate FILE…
 //	flagstage create FILE [--member ID] [--db PATH]
@@ -8,22 +8,30 @@
 //	flagstage list --db PATH [--search TEXT] [--format text|json]
 //	flagstage show KEY --db PATH [--format text|json]
 //	flagstage delete KEY --db PATH
+//	flagstage flag validate FILE…
+//	flagstage flag show (FILE | KEY --project KEY --db PATH) [--environment KEY] [--format text|json]
+//	flagstage flag apply FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]
+//	flagstage flag diff FROM TO [--environment KEY] [--other FILE]… [--format text|json]
+//	flagstage flag eval FILE --environment KEY --context JSON|FILE [--format text|json]
+//	flagstage flag audience FROM TO --environment KEY --population N [--format text|json]
+//	flagstage flag put FILE --project KEY --db PATH [--ignore-conflicts]
+//	flagstage flag list --db PATH [--project KEY] [--format text|json]
+//	flagstage flag patch KEY PATCH --project KEY [--environment KEY] --db PATH [--ignore-conflicts]
+//	flagstage segment put FILE --project KEY --environment KEY --db PATH
+//	flagstage start KEY --flag KEY --db PATH [--param ID/PATH=VALUE]… [--dry-run] [--format text|json]
+//	flagstage workflows --db PATH [--project KEY --environment KEY --flag KEY] [--status STATUS] [--format text|json]
+//	flagstage status ID --db PATH [--format text|json]
+//	flagstage timeline ID --db PATH [--format text|json]
+//	flagstage review ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--member ID]
+//	flagstage pause|resume ID --db PATH [--reason TEXT] [--member ID]
+//	flagstage skip|retry|cancel ID --reason TEXT --db PATH [--member ID]
+//	flagstage workflow delete ID --db PATH
+//	flagstage purge --before RFC3339 --db PATH
+//	flagstage tick --db PATH [--now RFC3339] [--format text|json]
+//	flagstage run --db PATH [--poll 10s]
 //	flagstage store verify|stats --db PATH [--format text|json]
 //	flagstage store backup|salvage TARGET --db PATH
 //	flagstage store compact --db PATH
-//	flagstage flag validate FILE…
-//	flagstage flag show FILE [--environment KEY]
-//	flagstage flag apply FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]
-//	flagstage flag diff FROM TO [--environment KEY] [--other FILE]… [--format text|json]
-//	flagstage start KEY --flag KEY --db PATH [--param ID/PATH=VALUE]… [--dry-run]
-//	flagstage workflows --db PATH [--project KEY --environment KEY --flag KEY] [--status STATUS] [--format text|json]
-//	flagstage status ID --db PATH [--format text|json]
-//	flagstage review ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--member ID]
-//	flagstage pause|resume|skip|retry|cancel ID --reason TEXT --db PATH [--member ID]
-//	flagstage tick --db PATH [--now RFC3339] [--format text|json]
-//	flagstage run --db PATH [--poll 10s]
-//	flagstage flag eval FILE --environment KEY --context JSON|FILE [--format text|json]
-//	flagstage flag audience FROM TO --environment KEY --population N [--format text|json]
 //
 // Run flagstage --help, or a command with --help, for what each does. The exit
 // status is 0 when done, 1 when a document is invalid or something failed, and
@@ -109,15 +117,16 @@ type command struct {
 
 var commands = []command{
 	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, deleteCommand,
+	flagValidateCommand, flagShowCommand, flagApplyCommand, flagDiffCommand, flagEvalCommand, flagAudienceCommand,
+	flagPutCommand, flagListCommand, flagPatchCommand, segmentPutCommand,
+	startCommand, workflowsCommand, statusCommand, timelineCommand, reviewCommand,
+	pauseCommand, resumeCommand, skipCommand, retryCommand, cancelCommand, workflowDeleteCommand, purgeCommand,
+	tickCommand, runCommand,
 	verifyCommand, statsCommand, backupCommand, salvageCommand, compactCommand,
-	flagValidateCommand, flagShowCommand, flagApplyCommand, flagDiffCommand,
-	flagEvalCommand, flagAudienceCommand,
-	startCommand, workflowsCommand, statusCommand, reviewCommand,
-	pauseCommand, resumeCommand, skipCommand, retryCommand, cancelCommand, tickCommand, runCommand,
 }
 
-const header = `flagstage checks, creates, keeps and simulates templates of staged feature flag
-releases, and checks, changes, compares and evaluates flags.
+const header = `flagstage checks, keeps, simulates and runs staged releases of feature flags, and
+checks, changes, compares and evaluates flags.
 
 Usage:
 `
@@ -126,6 +135,7 @@ const footer = `
 FILE is a request to create a workflow template, in JSON; validate and simulate
 also take exported templates, import takes only those; those of the commands
 that begin with "flag" are flags as the API tells them; - is standard input.
+PATH is the file of a store, which keeps templates, flags, segments and workflows.
 "flagstage COMMAND --help" tells more.
 `
 
@@ -242,7 +252,7 @@ func (p *program) commandHelp(c command, set *flag.FlagSet) {
 			first = false
 		}
 		value, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(p.stdout, "  --%s %s\n        %s\n", f.Name, value, text)
+		fmt.Fprintf(p.stdout, "  %s\n        %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
 }
 

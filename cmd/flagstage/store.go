@@ -45,10 +45,19 @@ func (p *program) reading(path string, do func(*flagstage.Engine) error) error {
 
 // changing opens a store that exists, does something with it, and closes it.
 func (p *program) changing(path string, do func(*flagstage.Engine) error) error {
-	if _, err := os.Stat(path); path != "" && err != nil {
+	if err := exists(path); err != nil {
 		return err
 	}
 	return p.making(path, do)
+}
+
+// exists returns an error if there is no store at a path.
+func exists(path string) error {
+	if path == "" {
+		return errNoDB
+	}
+	_, err := os.Stat(path)
+	return err
 }
 
 // making opens a store, which is made if there is none, does something with
@@ -179,7 +188,11 @@ func (p *program) printTable(rows [][]string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return p.print(b.String())
+	var text strings.Builder
+	for line := range strings.Lines(b.String()) {
+		text.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return p.print(text.String())
 }
 
 var showCommand = command{

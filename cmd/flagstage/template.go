@@ -75,7 +75,8 @@ var createCommand = command{
 	summary: "create the template, and print it",
 	help: `Creates a template and prints it as the API answers to its creation. With --db
 it is kept in that store, which is made if there is none and the document is
-valid; without, it is not kept.
+valid; without, it is not kept. A document with a workflowId takes its stages from
+a workflow of the store.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		member, db := memberFlag(set), dbFlag(set, " that keeps the template")
@@ -89,6 +90,11 @@ valid; without, it is not kept.
 
 func memberFlag(set *flag.FlagSet) *string {
 	return set.String("member", localMember, "the `ID` of the member who becomes owner and maintainer (default "+localMember+")")
+}
+
+// actorFlag defines the flag that says who acts, where nobody becomes an owner.
+func actorFlag(set *flag.FlagSet) *string {
+	return set.String("member", localMember, "the `ID` of the member who acts (default "+localMember+")")
 }
 
 // memberActor returns the actor of the flag --member.
@@ -117,14 +123,18 @@ func (p *program) create(files []string, member, db string, kept bool) error {
 	if err != nil {
 		return err
 	}
+	keep := func(e *flagstage.Engine) error {
+		t, err := e.CreateTemplateJSON(p.ctx, actor, document)
+		return p.stored(file, t, err)
+	}
+	if input, _ := flagstage.ReadTemplate(document); kept && input.WorkflowID != "" {
+		return p.changing(db, keep) // which must have the workflow
+	}
 	template, problems := create(document, flagstage.Creation{Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor})
 	if !kept || problems.Err() != nil { // a document that is refused leaves no new store behind
 		return p.created(file, template, problems)
 	}
-	return p.making(db, func(e *flagstage.Engine) error {
-		t, err := e.CreateTemplateJSON(p.ctx, actor, document)
-		return p.stored(file, t, err)
-	})
+	return p.making(db, keep)
 }
 
 // created prints a template that was made of a document, or what is wrong with
@@ -200,7 +210,7 @@ type simulateFlags struct {
 
 // scenario makes a scenario of the flags.
 func (f simulateFlags) scenario(now time.Time) (simulate.Scenario, error) {
-	s := simulate.Scenario{Start: now.Truncate(time.Minute), Zone: f.zone, Otherwise: simulate.Never()}
+	s := simulate.Scenario{Start: now.Truncate(time.Minute), Zone: f.zone}
 	if f.start != "" {
 		start, err := parseInstant("--start", f.start)
 		if err != nil {
@@ -211,14 +221,23 @@ func (f simulateFlags) scenario(now time.Time) (simulate.Scenario, error) {
 	if _, err := calendar.Zone(f.zone); err != nil {
 		return s, usagef("--zone: %w", err)
 	}
-	if f.approveAfter != "never" {
-		delay, err := time.ParseDuration(f.approveAfter)
-		if err != nil || delay < 0 {
-			return s, usagef("--approve-after %s is no duration such as 90m or 4h, and not never", strictjson.Quote(f.approveAfter))
-		}
-		s.Otherwise = simulate.ApprovedAfter(delay)
+	var err error
+	if s.Otherwise, err = parseApproveAfter(f.approveAfter); err != nil {
+		return s, err
 	}
 	return s, checkFormat(f.format)
+}
+
+// parseApproveAfter reads how approvals are answered.
+func parseApproveAfter(text string) (simulate.Answer, error) {
+	if text == "never" {
+		return simulate.Never(), nil
+	}
+	delay, err := time.ParseDuration(text)
+	if err != nil || delay < 0 {
+		return simulate.Answer{}, usagef("--approve-after %s is no duration such as 90m or 4h, and not never", strictjson.Quote(text))
+	}
+	return simulate.ApprovedAfter(delay), nil
 }
 
 func (p *program) simulate(files []string, f simulateFlags) error {
