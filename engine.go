@@ -47,6 +47,7 @@ type Engine struct {
 	zones      cache[string, *time.Location]
 	read       cache[string, flagState] // by key of the record
 	pokes      pokes
+	lanes      lanes
 }
 
 // New returns an engine on a store, which it closes when it is closed. The
@@ -150,7 +151,9 @@ func (e *Engine) Close() error {
 	if e.closed.Swap(true) || e.store == nil {
 		return nil
 	}
-	return e.store.Close()
+	err := e.store.Close()
+	e.pokes.poke()
+	return err
 }
 
 // Verb names what an actor wants to do.
@@ -303,6 +306,19 @@ func (e *Engine) beginDocument(ctx context.Context, request Request, document []
 		}
 	}
 	return r, nil
+}
+
+// now returns what time it is, or the first or last instant of the years 1970 to
+// 9999 if the clock stands outside of them: no record can hold another.
+func (e *Engine) now() time.Time {
+	at := e.clock.Now()
+	switch {
+	case at.Before(firstInstant):
+		return firstInstant
+	case at.After(lastInstant):
+		return lastInstant
+	}
+	return Instant(at)
 }
 
 // creation is what a template made now by an actor takes.

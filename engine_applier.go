@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/flagstage/flagstage/flags"
@@ -47,6 +48,37 @@ type Delivery struct {
 	// Instructions are those of the stage. What refers to something that an
 	// earlier instruction adds ("ref:" and a name) means what RefID names.
 	Instructions []flags.Instruction
+}
+
+// lanes see to it that two actions for one flag are not delivered at the same
+// time. It is safe for concurrent use; the zero lanes are empty.
+type lanes struct {
+	mu   sync.Mutex
+	last map[Origin]chan struct{} // closed when the last delivery for a flag is over
+}
+
+// enter returns a channel that is closed when the delivery may begin, and what to
+// call when it is over.
+func (l *lanes) enter(flag Origin) (before <-chan struct{}, over func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil {
+		l.last = map[Origin]chan struct{}{}
+	}
+	ahead, mine := l.last[flag], make(chan struct{})
+	if ahead == nil {
+		ahead = make(chan struct{})
+		close(ahead)
+	}
+	l.last[flag] = mine
+	return ahead, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		close(mine)
+		if l.last[flag] == mine {
+			delete(l.last, flag)
+		}
+	}
 }
 
 // Key names what is to be applied, in the same way at each try of a round: the
@@ -106,7 +138,7 @@ func (r *Retries) complete() error {
 	return nil
 }
 
-// failure returns what an error at a try means.
+// failure returns what an error at a try means, which came at an instant.
 func (r *Retries) failure(err error, try int, now time.Time) Failure {
 	f := Failure{Reason: ReasonTransient, Message: err.Error()}
 	var permanent *PermanentError

@@ -30,10 +30,8 @@ func (e *Engine) DeleteWorkflow(ctx context.Context, actor Actor, id string) err
 		if err != nil {
 			return err
 		}
-		if try == 1 {
-			if err := e.askAgain(ctx, request, in); err != nil {
-				return err
-			}
+		if err := e.askAgain(ctx, &request, in); err != nil {
+			return err
 		}
 		err = e.deleteInstance(ctx, in, revision)
 		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
@@ -62,7 +60,7 @@ func (e *Engine) deleteInstance(ctx context.Context, in *instance, revision int6
 	value := append([]byte{tombstoneFormat}, operation[:]...)
 	buried, err := e.write(ctx, Txn{
 		If:     []Check{{Key: key, Revision: revision}},
-		Put:    []Record{{Key: key, Value: value, Wake: Instant(e.clock.Now())}},
+		Put:    []Record{{Key: key, Value: value, Wake: e.now()}},
 		Delete: []string{in.listKey()},
 	}, key, func(r Record) bool { return operation.wrote(r.Value) })
 	if err != nil {
@@ -78,31 +76,29 @@ func (e *Engine) deleteInstance(ctx context.Context, in *instance, revision int6
 
 // bury deletes the events of a workflow that is gone, and then its tombstone.
 func (e *Engine) bury(ctx context.Context, id string, revision int64) error {
+	tombstone := Check{Key: workflowPrefix + id, Revision: revision}
 	var keys []string
-	flush := func(last string) error {
-		if len(keys) == 0 && last == "" {
-			return nil
-		}
-		txn := Txn{Delete: keys}
-		if last != "" {
-			txn.If = []Check{{Key: last, Revision: revision}}
-			txn.Delete = append(txn.Delete, last)
-		}
-		_, err := e.store.Commit(ctx, txn)
+	flush := func() error {
+		// without the tombstone they may be those of a new workflow with the id
+		_, err := e.store.Commit(ctx, Txn{If: []Check{tombstone}, Delete: keys})
 		keys = nil
 		return err
 	}
-	for record, err := range e.store.Scan(ctx, eventPrefix+id+"/") {
-		if err != nil {
-			return err
+	var err error
+	for record, scanErr := range e.store.Scan(ctx, eventPrefix+id+"/") {
+		if err = scanErr; err != nil {
+			break
 		}
 		if keys = append(keys, record.Key); len(keys) == MaxTxnOps-2 {
-			if err := flush(""); err != nil {
-				return err
+			if err = flush(); err != nil {
+				break
 			}
 		}
 	}
-	err := flush(workflowPrefix + id)
+	if err == nil {
+		keys = append(keys, tombstone.Key)
+		err = flush()
+	}
 	if errors.Is(err, ErrConflict) {
 		return nil // somebody else has buried it
 	}
@@ -128,7 +124,7 @@ func (e *Engine) Purge(ctx context.Context, actor Actor, before time.Time) (Purg
 	if before.IsZero() {
 		return Purged{}, fmt.Errorf("%w: purge: say before which instant", ErrInvalidRequest)
 	}
-	if now := e.clock.Now(); before.After(now) {
+	if now := e.now(); before.After(now) {
 		before = now // what happens meanwhile is kept
 	}
 	var p Purged

@@ -102,14 +102,11 @@ func (e *Engine) PatchFlag(ctx context.Context, actor Actor, projectKey, key str
 // changeFlag changes a flag that may not be there yet.
 func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite, change func(*unit, flags.Flag) (flags.Flag, error)) (StoredFlag, error) {
 	project, key := request.Target.ProjectKey, request.Target.FlagKey
-	now := Instant(e.clock.Now())
+	now := e.now()
 	for try := 1; ; try++ {
 		u := e.newUnit(ctx, now)
 		if _, err := u.flags.hold(project, key); err != nil && !errors.Is(err, ErrNotFound) {
 			return StoredFlag{}, err
-		}
-		if len(u.flags.held) == 0 {
-			return StoredFlag{}, noFlag(project, key)
 		}
 		h := u.flags.held[0]
 		if how.Revision != 0 && how.Revision != h.stored.revision {
@@ -123,10 +120,7 @@ func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite,
 			return StoredFlag{h.flag, project, h.stored.revision}, nil
 		}
 		before := h.flag
-		h.change(next, request.Actor.Identity(), u)
-		if len(h.made) == 0 { // only what no field shows, such as a version
-			h.made = append(h.made, flagChange{by: request.Actor.Identity(), at: now})
-		}
+		h.change(next, request.Actor.Identity(), now)
 		if !how.IgnoreConflicts {
 			if err := u.pendingFailures(h, before); err != nil {
 				return StoredFlag{}, err

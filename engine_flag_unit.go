@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/flagstage/flagstage/flags"
 )
@@ -48,16 +49,20 @@ func (h *heldFlag) known() (*heldFlag, error) {
 	return h, nil
 }
 
-// base returns how often a flag has changed, 0 if it is not kept here.
-func (e *Engine) base(ctx context.Context, target Origin) (int64, error) {
-	if e.applier != nil {
+// base returns how often a flag has changed, 0 if it is not kept here. The commit
+// of the unit fails if it changes once more before.
+func (f *flagUnit) base(target Origin) (int64, error) {
+	if f.unit.applier != nil {
 		return 0, nil
 	}
-	stored, err := e.loadFlag(ctx, target.ProjectKey, target.FlagKey)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	h, err := f.hold(target.ProjectKey, target.FlagKey)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return 0, nil
+	case err != nil:
 		return 0, err
 	}
-	return stored.counter, nil
+	return h.stored.counter, nil
 }
 
 // apply applies an action to the flag of its workflow, or returns why that
@@ -87,13 +92,13 @@ func (f *flagUnit) apply(r *running, effect Effect) (*Failure, error) {
 			return &Failure{Reason: ReasonConflict, Message: e.sentence()}, nil
 		}
 	}
-	h.change(next, r.by(), f.unit)
+	h.change(next, r.by(), how.Now)
 	return nil, nil
 }
 
 func (f *flagUnit) application(r *running) flags.Application {
 	return flags.Application{
-		Environment: r.target.EnvironmentKey, Now: f.unit.now, IDs: f.unit.ids, RefID: RefID(r.id),
+		Environment: r.target.EnvironmentKey, Now: r.at(f.unit.now).now, IDs: f.unit.ids, RefID: RefID(r.id),
 		Others: unitFlags{f, r.target.ProjectKey},
 	}
 }
@@ -110,14 +115,14 @@ func (f *flagUnit) foreign(h *heldFlag, r *running) ([]foreignChange, error) {
 	return foreignChanges(append(changes, h.made...), r.by()), nil
 }
 
-// change notes a change of the flag. Changes by one after the other in a unit
-// are one.
-func (h *heldFlag) change(to flags.Flag, by string, u *unit) {
-	c := changeOf(h.flag, to, by, u.now)
-	h.flag = to
-	if len(c.fields) == 0 {
+// change notes a change of the flag, also one that no field shows. Changes by one
+// after the other in a unit are one.
+func (h *heldFlag) change(to flags.Flag, by string, at time.Time) {
+	if to == h.flag {
 		return
 	}
+	c := changeOf(h.flag, to, by, at)
+	h.flag = to
 	last := len(h.made) - 1
 	if last < 0 || h.made[last].by != by {
 		h.made = append(h.made, c)
@@ -147,15 +152,9 @@ func (f *flagUnit) ops() int {
 	return n
 }
 
-// write puts the flags into a transaction.
+// write puts the flags into a transaction, which fails if one that was read has
+// changed since.
 func (f *flagUnit) write(txn *Txn) {
-	changed := false
-	for _, h := range f.held {
-		changed = changed || len(h.made) > 0
-	}
-	if !changed {
-		return // what was read is of no matter
-	}
 	for _, h := range f.held {
 		key := flagRecordKey(h.project, h.key)
 		txn.If = append(txn.If, Check{Key: key, Revision: h.stored.revision})
@@ -196,6 +195,7 @@ func (o unitFlags) Dependents(key string) (list []string, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("read flags: %w", err)
 		}
+		held := len(o.flags.held)
 		h, err := o.flags.hold(o.project, strings.TrimPrefix(record.Key, prefix))
 		if errors.Is(err, ErrNotFound) {
 			continue
@@ -207,16 +207,9 @@ func (o unitFlags) Dependents(key string) (list []string, err error) {
 			list = append(list, h.key)
 			continue
 		}
-		o.flags.release(h)
+		o.flags.held = o.flags.held[:held] // it is of no matter, unless it was before
 	}
 	return list, nil
-}
-
-// release lets go of a flag that turned out to be of no matter.
-func (f *flagUnit) release(h *heldFlag) {
-	if last := len(f.held) - 1; len(h.made) == 0 && f.held[last] == h {
-		f.held = f.held[:last]
-	}
 }
 
 // requires reports whether a flag has another as a prerequisite, in any

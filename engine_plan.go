@@ -68,7 +68,7 @@ func (u *unit) keepPlan(plan Plan) error {
 		return fmt.Errorf("read plan: %w", err)
 	}
 	u.txn.If = append(u.txn.If, Check{Key: key, Revision: record.Revision})
-	if record.Revision == 0 || record.Value[0] != planFormat {
+	if len(record.Value) == 0 || record.Value[0] != planFormat {
 		u.txn.Put = append(u.txn.Put, Record{Key: key, Value: appendPlan(nil, plan)})
 		return nil
 	}

@@ -12,58 +12,77 @@ const lookAgain = time.Minute
 
 // Run does what is due when it is due, until the context ends, whose error it
 // returns, or the engine is closed, when it returns [ErrClosed]. It ticks, sleeps
-// until the next due instant, at most a minute, and ticks again. What this engine
-// starts meanwhile wakes it up. It leaves no goroutine behind, but for an
-// [Applier] that does not return when its context ends.
+// until the next due instant, at most a minute, and ticks again; deliveries to an
+// [Applier] that take long go on meanwhile. What this engine starts wakes it up. It
+// leaves no goroutine behind, but for an Applier that does not return when its
+// context ends.
 //
 // An error of a tick is logged, and the tick is repeated after a second, then two,
-// up to a minute. A store that has failed for good ends Run with its error.
+// up to a minute, or when something else is due. A store that has failed for good
+// ends Run with its error.
 //
 // Run sleeps by the machine's clock. With a [VirtualClock] call Tick instead.
 // Several engines may run on one store.
 func (e *Engine) Run(ctx context.Context) error {
+	if err := e.open(ctx); err != nil {
+		return err
+	}
+	calls, cancel := context.WithCancel(ctx)
+	t := e.newTicker(calls)
+	defer t.drain(0)
+	defer cancel()
 	backoff := time.Second
 	for {
 		poked := e.pokes.wait()
-		_, err := e.Tick(ctx)
+		t.begin()
+		err := t.round()
+		err = errors.Join(append(t.errs, err)...)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, ErrClosed), errors.Is(err, ErrFailed):
+		case e.closed.Load():
+			return e.open(ctx)
+		case errors.Is(err, ErrFailed):
 			return err
 		}
-		sleep := lookAgain
-		if err != nil {
-			e.logger.ErrorContext(ctx, "tick", "error", err, "again in", backoff)
-			sleep, backoff = backoff, min(2*backoff, lookAgain)
-		} else {
+		sleep := t.untilDue()
+		if err == nil {
 			backoff = time.Second
-			sleep = e.untilDue(ctx)
+		} else {
+			sleep = min(sleep, backoff)
+			e.logger.ErrorContext(ctx, "tick", "error", err, "again in", sleep)
+			backoff = min(2*backoff, lookAgain)
 		}
-		if err := e.sleep(ctx, sleep, poked); err != nil {
+		if err := t.sleep(sleep, poked); err != nil {
 			return err
 		}
 	}
 }
 
-// untilDue returns how long nothing is due, at most lookAgain.
-func (e *Engine) untilDue(ctx context.Context) time.Duration {
-	at, ok, err := e.NextDue(ctx)
-	if err != nil || !ok {
-		return lookAgain
+// untilDue returns how long nothing is due that can be done, at most lookAgain.
+func (t *ticker) untilDue() time.Duration {
+	for record, err := range t.waiting(lastInstant) {
+		if err != nil {
+			break
+		}
+		return min(max(record.Wake.Sub(t.Engine.now()), 0), lookAgain)
 	}
-	return min(max(at.Sub(e.clock.Now()), 0), lookAgain)
+	return lookAgain
 }
 
-// sleep waits for a while, or until it is poked.
-func (e *Engine) sleep(ctx context.Context, d time.Duration, poked <-chan struct{}) error {
+// sleep waits for a while, or until it is poked, or the result of a delivery has
+// come, which it notes.
+func (t *ticker) sleep(d time.Duration, poked <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-t.ctx.Done():
+		return t.ctx.Err()
 	case <-timer.C:
 	case <-poked:
+	case r := <-t.results:
+		t.begin()
+		t.receive(r)
 	}
 	return nil
 }

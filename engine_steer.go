@@ -72,7 +72,7 @@ func (e *Engine) Skip(ctx context.Context, actor Actor, id string, skip Skip) (S
 	return e.steer(ctx, Request{Actor: actor, Verb: VerbSkipStage, WorkflowID: id}, func(u *unit, r *running) (Workflow, []Event, error) {
 		if skip.BypassApproval {
 			request := Request{Actor: actor, Verb: VerbBypassApproval, WorkflowID: id}
-			if err := u.askAgain(ctx, request, r.instance); err != nil {
+			if err := u.askAgain(ctx, &request, r.instance); err != nil {
 				return Workflow{}, nil, err
 			}
 		}
@@ -106,7 +106,7 @@ type Retry struct {
 func (e *Engine) Retry(ctx context.Context, actor Actor, id string, retry Retry) (StoredWorkflow, error) {
 	return e.steer(ctx, Request{Actor: actor, Verb: VerbRetryStage, WorkflowID: id}, func(u *unit, r *running) (w Workflow, events []Event, err error) {
 		if w, events, err = r.Workflow.Retry(Order{actor, retry.Reason}, u.now); err == nil && retry.IgnoreConflicts {
-			r.base, err = u.base(u.ctx, r.target)
+			r.base, err = u.flags.base(r.target)
 		}
 		return w, events, err
 	})
@@ -118,16 +118,21 @@ func (e *Engine) steer(ctx context.Context, request Request, do func(*unit, *run
 	if err := e.begin(ctx, request); err != nil {
 		return StoredWorkflow{}, err
 	}
-	now := Instant(e.clock.Now())
+	now := e.now()
 	for try := 1; ; try++ {
 		in, revision, err := e.loadWorkflow(ctx, request.WorkflowID)
 		if err != nil {
 			return StoredWorkflow{}, err
 		}
-		if try == 1 {
-			if err := e.askAgain(ctx, request, in); err != nil {
-				return StoredWorkflow{}, err
-			}
+		if err := e.askAgain(ctx, &request, in); err != nil {
+			return StoredWorkflow{}, err
+		}
+		before, err := e.eventsOf(ctx, in, revision) // what is committed must not fail to be told
+		if errors.Is(err, ErrConflict) && try < maxTries {
+			continue
+		}
+		if err != nil {
+			return StoredWorkflow{}, err
 		}
 		u := e.newUnit(ctx, now)
 		r := u.add(in, revision)
@@ -136,7 +141,7 @@ func (e *Engine) steer(ctx context.Context, request Request, do func(*unit, *run
 			return StoredWorkflow{}, err
 		}
 		r.take(w, events)
-		if err := u.act(r, now); err != nil {
+		if err := u.act(r, r.at(now).now); err != nil {
 			return StoredWorkflow{}, err
 		}
 		r.changed = true
@@ -144,7 +149,7 @@ func (e *Engine) steer(ctx context.Context, request Request, do func(*unit, *run
 		switch {
 		case err == nil:
 			e.logger.DebugContext(ctx, "steered", "verb", request.Verb, "workflow", r.id, "status", r.status)
-			return e.storedOf(ctx, r.instance, r.revision)
+			return r.stored(append(before, r.events...)), nil
 		case !errors.Is(err, ErrConflict) || try == maxTries:
 			return StoredWorkflow{}, fmt.Errorf("%s %s: %w", request.Verb, quoteKey(r.id), err)
 		}
@@ -154,5 +159,5 @@ func (e *Engine) steer(ctx context.Context, request Request, do func(*unit, *run
 // advance does what is due by now.
 func (u *unit) advance(r *running) error {
 	r.take(r.Advance(u.now))
-	return u.act(r, u.now)
+	return u.act(r, r.at(u.now).now)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -33,16 +34,17 @@ func (e *Engine) Tick(ctx context.Context) (TickReport, error) {
 	if err := e.open(ctx); err != nil {
 		return TickReport{}, err
 	}
-	t := &ticker{
-		Engine: e, ctx: ctx, now: Instant(e.clock.Now()), stuck: map[string]bool{},
-		results: make(chan result), lanes: map[Origin]chan struct{}{},
+	t := e.newTicker(ctx)
+	err := t.round()
+	for err == nil && t.calls > 0 {
+		t.drain(t.calls - 1)
+		err = t.round()
 	}
-	t.report.Now = t.now
-	err := t.tick()
+	t.drain(0)
 	return t.report, errors.Join(append(t.errs, err)...)
 }
 
-// ticker is one tick.
+// ticker is one tick, or those of a [Engine.Run].
 type ticker struct {
 	*Engine
 	ctx    context.Context
@@ -53,7 +55,18 @@ type ticker struct {
 
 	calls   int // deliveries under way
 	results chan result
-	lanes   map[Origin]chan struct{} // closed when the last delivery for a flag is over
+}
+
+func (e *Engine) newTicker(ctx context.Context) *ticker {
+	t := &ticker{Engine: e, ctx: ctx, results: make(chan result)}
+	t.begin()
+	return t
+}
+
+// begin begins a tick. Deliveries may be under way.
+func (t *ticker) begin() {
+	t.now, t.errs, t.stuck = t.Engine.now(), nil, map[string]bool{}
+	t.report = TickReport{Now: t.now}
 }
 
 // Limits of a tick.
@@ -63,33 +76,24 @@ const (
 	maxCalls  = 256 // deliveries that are under way at once
 )
 
-func (t *ticker) tick() error {
+// round does all that is due, but for what comes of the deliveries that it
+// begins.
+func (t *ticker) round() error {
 	for {
 		due, err := t.due()
-		if err != nil {
-			t.drain(0)
+		if err != nil || len(due) == 0 {
 			return err
 		}
-		switch {
-		case len(due) > 0:
-			t.batch(due)
-			t.drain(maxCalls)
-		case t.calls > 0:
-			t.drain(t.calls - 1)
-		default:
-			return nil
-		}
+		t.batch(due)
+		t.drain(maxCalls)
 	}
 }
 
 // due returns the records that need attention first.
 func (t *ticker) due() (list []Record, err error) {
-	for record, err := range t.store.Due(t.ctx, t.now) {
+	for record, err := range t.waiting(t.now) {
 		if err != nil {
-			return nil, fmt.Errorf("tick: %w", err)
-		}
-		if t.stuck[record.Key] || !strings.HasPrefix(record.Key, workflowPrefix) {
-			continue
+			return nil, err
 		}
 		if list = append(list, record); len(list) == batchSize {
 			break
@@ -98,19 +102,43 @@ func (t *ticker) due() (list []Record, err error) {
 	return list, nil
 }
 
-// batch advances workflows in one commit, or, if that cannot be, each in one of
-// its own.
+// waiting yields the records that need attention until an instant, but for those
+// that could not be dealt with.
+func (t *ticker) waiting(until time.Time) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		for record, err := range t.store.Due(t.ctx, until) {
+			if err != nil {
+				yield(Record{}, fmt.Errorf("tick: %w", err))
+				return
+			}
+			if !t.stuck[record.Key] && strings.HasPrefix(record.Key, workflowPrefix) && !yield(record, nil) {
+				return
+			}
+		}
+	}
+}
+
+// batch advances workflows in one commit. If that cannot be, it advances those
+// that are due first, each in a commit of its own; the others come after what
+// these lead to.
 func (t *ticker) batch(due []Record) {
+	end := turn{t.now, workflowPrefix + "~"} // no identifier has this character
+	if len(due) == batchSize {
+		end = turnOf(due[batchSize-1]) // others are due behind
+	}
 	if len(due) > 1 {
-		if err := t.advance(due); err == nil {
+		if err := t.advance(due, end); err == nil {
 			return
 		}
 	}
 	for _, record := range due {
-		if t.ctx.Err() != nil {
+		if t.ctx.Err() != nil || !record.Wake.Equal(due[0].Wake) {
 			return
 		}
-		if err := t.single(record); err != nil {
+		if len(due) > 1 {
+			end = turnOf(record)
+		}
+		if err := t.single(record, end); err != nil {
 			t.stuck[record.Key] = true
 			t.errs = append(t.errs, fmt.Errorf("tick: %s: %w", record.Key, err))
 			t.logger.ErrorContext(t.ctx, "could not advance", "record", record.Key, "error", err)
@@ -119,9 +147,9 @@ func (t *ticker) batch(due []Record) {
 }
 
 // single advances one workflow, also if others change it at the same time.
-func (t *ticker) single(record Record) error {
+func (t *ticker) single(record Record, end turn) error {
 	for try := 1; ; try++ {
-		err := t.advance([]Record{record})
+		err := t.advance([]Record{record}, end)
 		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
 			return err
 		}
@@ -129,15 +157,30 @@ func (t *ticker) single(record Record) error {
 		switch {
 		case err != nil:
 			return err
-		case fresh.Revision == 0 || fresh.Wake.IsZero() || fresh.Wake.After(t.now):
+		case fresh.Revision == 0 || fresh.Wake.IsZero() || end.before(turnOf(fresh)):
 			return nil // somebody else has done it
 		}
 		record = fresh
 	}
 }
 
-// advance advances workflows in one commit. An error has changed nothing.
-func (t *ticker) advance(due []Record) error {
+// turn is a place in the order in which things are done: by when they are due, and
+// then by workflow.
+type turn struct {
+	at  time.Time
+	key string // of the workflow's record
+}
+
+func turnOf(r Record) turn { return turn{r.Wake, r.Key} }
+
+// before reports whether a turn comes before another.
+func (t turn) before(other turn) bool {
+	return t.at.Before(other.at) || t.at.Equal(other.at) && t.key < other.key
+}
+
+// advance advances workflows in one commit, up to a turn and with it. An error has
+// changed nothing.
+func (t *ticker) advance(due []Record, end turn) error {
 	u := t.newUnit(t.ctx, t.now)
 	var queue dueQueue
 	for _, record := range due {
@@ -153,32 +196,43 @@ func (t *ticker) advance(due []Record) error {
 		}
 		queue = append(queue, &running{instance: in, revision: record.Revision})
 	}
-	last := due[len(due)-1]
 	heap.Init(&queue)
+	var claimed []*running
 	for len(queue) > 0 {
 		r := queue[0]
-		at := r.wake()
-		beyond := at.After(last.Wake) || at.Equal(last.Wake) && workflowPrefix+r.id > last.Key
-		if len(due) == batchSize && beyond || len(u.workflows) > 0 && u.ops() > batchOps {
-			break // others are due before
+		now := r.turn()
+		if end.before(now) || len(u.workflows) > 0 && u.ops() > batchOps {
+			break
 		}
 		if !r.changed {
 			u.workflows = append(u.workflows, r)
 		}
 		told := len(r.events)
-		if err := t.step(u, r, at); err != nil {
+		if err := t.step(u, r, now.at); err != nil {
 			return err
+		}
+		if !r.claim.IsZero() {
+			claimed = append(claimed, r)
 		}
 		switch next := r.wake(); {
 		case next.IsZero() || next.After(t.now):
 			heap.Pop(&queue)
-		case next.Equal(at) && len(r.events) == told:
-			return fmt.Errorf("workflow %s has nothing to do at its wake", quoteKey(r.id)) // or it would be asked for ever
+		case next.Equal(now.at) && len(r.events) == told:
+			return r.idle()
 		default:
 			heap.Fix(&queue, 0)
 		}
 	}
-	return t.commit(u)
+	if len(queue) > 0 && len(u.workflows) == 0 {
+		return queue[0].idle()
+	}
+	if err := t.commit(u); err != nil {
+		return err
+	}
+	for _, r := range claimed {
+		t.deliver(r)
+	}
+	return nil
 }
 
 // step does what a workflow has to do at an instant, its wake.
@@ -189,14 +243,14 @@ func (t *ticker) step(u *unit, r *running, at time.Time) error {
 	if err := u.act(r, at); err != nil {
 		return err
 	}
-	if effect, ok := r.Pending(); ok && t.applier != nil && !effect.At.After(t.now) {
+	if effect, ok := r.Pending(); ok && t.applier != nil && !effect.At.After(at) {
 		r.delivery++
 		r.claim = Instant(t.now.Add(t.applyTimeout))
 	}
 	return nil
 }
 
-// commit commits what was advanced, and begins the deliveries that it claims.
+// commit commits what was advanced.
 func (t *ticker) commit(u *unit) error {
 	if _, err := u.commit(); err != nil {
 		return err
@@ -211,9 +265,6 @@ func (t *ticker) commit(u *unit) error {
 			case EventActionFailed:
 				t.report.Failed++
 			}
-		}
-		if !r.claim.IsZero() {
-			t.deliver(r)
 		}
 	}
 	return nil
@@ -234,23 +285,24 @@ func (t *ticker) deliver(r *running) {
 		WorkflowID: r.id, Target: r.target, Stage: effect.Stage, Round: effect.Round, Try: effect.Try,
 		Number: r.delivery, Due: effect.Due, Instructions: slices.Clone(effect.Action.Instructions),
 	}
-	before, over := t.lanes[r.target], make(chan struct{})
-	t.lanes[r.target] = over
+	before, over := t.lanes.enter(r.target)
 	t.calls++
 	ctx, cancel := context.WithTimeout(t.ctx, t.applyTimeout)
 	go func() {
 		defer cancel()
 		answer := result{running: r, unused: true}
-		if before != nil {
-			select {
-			case <-before:
-			case <-ctx.Done():
+		select {
+		case <-before:
+			if ctx.Err() == nil {
+				answer.err, answer.unused = t.call(ctx, d)
 			}
+			over()
+		case <-ctx.Done():
+			go func() {
+				<-before
+				over()
+			}()
 		}
-		if ctx.Err() == nil {
-			answer.err, answer.unused = t.call(ctx, d)
-		}
-		close(over)
 		t.results <- answer
 	}()
 }
@@ -279,23 +331,23 @@ func (t *ticker) call(ctx context.Context, d Delivery) (err error, unused bool) 
 // commits them.
 func (t *ticker) drain(most int) {
 	for t.calls > most {
-		list := []result{t.receive(<-t.results)}
-	more:
-		for len(list) < batchSize && t.calls > 0 {
-			select {
-			case r := <-t.results:
-				list = append(list, t.receive(r))
-			default:
-				break more
-			}
-		}
-		t.settle(list)
+		t.receive(<-t.results)
 	}
 }
 
-func (t *ticker) receive(r result) result {
-	t.calls--
-	return r
+// receive commits a result, and with it others that are there.
+func (t *ticker) receive(first result) {
+	list := []result{first}
+	for more := true; more && len(list) < min(batchSize, t.calls); {
+		select {
+		case r := <-t.results:
+			list = append(list, r)
+		default:
+			more = false
+		}
+	}
+	t.calls -= len(list)
+	t.settle(list)
 }
 
 // settle notes results in one commit, or, if that cannot be, each in one of its
@@ -337,8 +389,8 @@ func (t *ticker) noteAlone(ctx context.Context, r result) error {
 			return nil
 		case err != nil:
 			return err
-		case in.delivery != r.delivery || in.claim.IsZero():
-			return nil
+		case in.delivery != r.delivery || !in.claim.Equal(r.claim) || in.planHash != r.planHash || !in.createdAt().Equal(r.createdAt()):
+			return nil // also if another workflow has the identifier by now
 		}
 		r.running = &running{instance: in, revision: revision}
 	}
@@ -358,8 +410,7 @@ func (t *ticker) note(ctx context.Context, list []result) error {
 		if result.err == nil {
 			w, events, err = r.Applied(t.now)
 		} else {
-			effect, _ := r.Pending()
-			failure := t.retries.failure(result.err, max(effect.Try, 1), t.now)
+			failure := t.retries.failure(result.err, r.tries+1, r.at(t.now).now)
 			t.logger.WarnContext(ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", failure.Reason, "error", result.err, "again", failure.RetryAt)
 			w, events, err = r.ActionFailed(failure, t.now)
 		}
@@ -372,16 +423,21 @@ func (t *ticker) note(ctx context.Context, list []result) error {
 	return t.commit(u)
 }
 
-// dueQueue is workflows in the order of (wake, id).
+// turn returns when it is the workflow's turn.
+func (r *running) turn() turn { return turn{r.wake(), workflowPrefix + r.id} }
+
+// idle is the error of a workflow that would be asked for ever.
+func (r *running) idle() error {
+	return fmt.Errorf("workflow %s has nothing to do when it is due", quoteKey(r.id))
+}
+
+// dueQueue is workflows in the order of their turns.
 type dueQueue []*running
 
-func (q dueQueue) Len() int { return len(q) }
-func (q dueQueue) Less(i, k int) bool {
-	a, b := q[i].wake(), q[k].wake()
-	return a.Before(b) || a.Equal(b) && q[i].id < q[k].id
-}
-func (q dueQueue) Swap(i, k int) { q[i], q[k] = q[k], q[i] }
-func (q *dueQueue) Push(x any)   { *q = append(*q, x.(*running)) }
+func (q dueQueue) Len() int           { return len(q) }
+func (q dueQueue) Less(i, k int) bool { return q[i].turn().before(q[k].turn()) }
+func (q dueQueue) Swap(i, k int)      { q[i], q[k] = q[k], q[i] }
+func (q *dueQueue) Push(x any)        { *q = append(*q, x.(*running)) }
 func (q *dueQueue) Pop() any {
 	last := len(*q) - 1
 	r := (*q)[last]

@@ -74,7 +74,7 @@ func (u *unit) act(r *running, until time.Time) error {
 	return nil
 }
 
-// operations returns about how many operations the commit takes.
+// ops returns about how many operations the commit takes.
 func (u *unit) ops() int {
 	return 3*len(u.workflows) + u.flags.ops() + len(u.txn.If) + len(u.txn.Put) + len(u.txn.Delete)
 }

@@ -124,7 +124,8 @@ func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput
 			return w, err
 		}
 	}
-	base, err := e.base(ctx, input.Target) // before the flag is looked at
+	u := e.newUnit(ctx, now)
+	base, err := u.flags.base(input.Target) // before the flag is looked at
 	if err != nil {
 		return StoredWorkflow{}, err
 	}
@@ -143,7 +144,6 @@ func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput
 			return StoredWorkflow{}, fmt.Errorf("%w: the engine's source of identifiers made %s, which is none for a workflow", ErrInvalidRequest, quoteKey(id))
 		}
 	}
-	u := e.newUnit(ctx, now)
 	in := &instance{
 		id: id, name: input.Name, description: input.Description, templateKey: input.TemplateKey, target: input.Target,
 		zone: b.zone, planHash: b.plan.hash(), base: base, ignoreConflicts: input.IgnoreConflicts, request: digest,
@@ -368,47 +368,72 @@ func (e *Engine) Workflow(ctx context.Context, actor Actor, id string) (StoredWo
 	if err := e.begin(ctx, request); err != nil {
 		return StoredWorkflow{}, err
 	}
-	in, revision, err := e.loadWorkflow(ctx, id)
-	if err != nil {
-		return StoredWorkflow{}, err
+	for try := 1; ; try++ {
+		in, revision, err := e.loadWorkflow(ctx, id)
+		if err != nil {
+			return StoredWorkflow{}, err
+		}
+		if err := e.askAgain(ctx, &request, in); err != nil {
+			return StoredWorkflow{}, err
+		}
+		w, err := e.storedOf(ctx, in, revision)
+		if err == nil {
+			w.Conflicts, err = e.conflictsOf(ctx, in)
+			return w, err
+		}
+		if !errors.Is(err, ErrConflict) || try == maxTries {
+			return StoredWorkflow{}, err
+		}
 	}
-	if err := e.askAgain(ctx, request, in); err != nil {
-		return StoredWorkflow{}, err
-	}
-	w, err := e.storedOf(ctx, in, revision)
-	if err != nil {
-		return StoredWorkflow{}, err
-	}
-	w.Conflicts, err = e.conflictsOf(ctx, in)
-	return w, err
 }
 
-// askAgain asks the guard about a workflow that was found.
-func (e *Engine) askAgain(ctx context.Context, request Request, in *instance) error {
+// askAgain asks the guard about a workflow that was found, unless it was asked
+// about that one before.
+func (e *Engine) askAgain(ctx context.Context, request *Request, in *instance) error {
+	if request.Again && request.Target == in.target && request.TemplateKey == in.templateKey {
+		return nil
+	}
 	request.Target, request.TemplateKey, request.Again = in.target, in.templateKey, true
-	return e.ask(ctx, request)
+	return e.ask(ctx, *request)
 }
 
-// storedOf returns a workflow with its events.
+// storedOf returns a workflow with its events. Errors are those of eventsOf.
 func (e *Engine) storedOf(ctx context.Context, in *instance, revision int64) (StoredWorkflow, error) {
-	events := make([]Event, 0, in.number)
+	events, err := e.eventsOf(ctx, in, revision)
+	if err != nil {
+		return StoredWorkflow{}, err
+	}
+	return (&running{instance: in, revision: revision}).stored(events), nil
+}
+
+// eventsOf returns the events of a workflow whose record has a revision. The error
+// wraps [ErrConflict] if the workflow was deleted meanwhile, and is an
+// [*UnreadableWorkflowError] if they cannot be read.
+func (e *Engine) eventsOf(ctx context.Context, in *instance, revision int64) ([]Event, error) {
+	var events []Event
 	for record, err := range e.store.Scan(ctx, eventPrefix+in.id+"/") {
 		if err != nil {
-			return StoredWorkflow{}, fmt.Errorf("read workflow %s: %w", quoteKey(in.id), err)
+			return nil, fmt.Errorf("read workflow %s: %w", quoteKey(in.id), err)
 		}
-		if int64(len(events)) == in.number {
+		if record.Revision > revision {
 			break // what has happened since the workflow was read
 		}
 		more, err := decodeEvents(record)
 		if err != nil {
-			return StoredWorkflow{}, err
+			return nil, err
 		}
 		events = append(events, more...)
 	}
-	if int64(len(events)) != in.number {
-		return StoredWorkflow{}, &UnreadableWorkflowError{WorkflowID: in.id, Revision: revision, Reason: fmt.Sprintf("it has %d events, but %d are stored", in.number, len(events))}
+	if int64(len(events)) == in.number {
+		return events, nil
 	}
-	return (&running{instance: in, revision: revision}).stored(events), nil
+	switch record, err := e.store.Get(ctx, workflowPrefix+in.id); {
+	case err != nil:
+		return nil, fmt.Errorf("read workflow %s: %w", quoteKey(in.id), err)
+	case record.Revision != revision:
+		return nil, fmt.Errorf("%w: the workflow %s has changed meanwhile; read it again", ErrConflict, quoteKey(in.id))
+	}
+	return nil, &UnreadableWorkflowError{WorkflowID: in.id, Revision: revision, Reason: fmt.Sprintf("it has %d events, but %d are stored", in.number, len(events))}
 }
 
 // stored returns what callers get of a workflow.
@@ -509,17 +534,17 @@ func (e *Engine) Workflows(ctx context.Context, actor Actor, query WorkflowQuery
 	}
 	for _, r := range found[:min(limit, len(found))] {
 		w, err := e.storedOf(ctx, r.instance, r.revision)
-		if errors.Is(err, ErrFormat) { // it was deleted meanwhile, or is damaged
-			var unreadable *UnreadableWorkflowError
-			if errors.As(err, &unreadable) {
-				list.Unreadable = append(list.Unreadable, unreadable)
-			}
-			continue
-		}
-		if err != nil {
+		var unreadable *UnreadableWorkflowError
+		switch {
+		case err == nil:
+			list.Items = append(list.Items, w)
+		case errors.As(err, &unreadable):
+			list.Unreadable = append(list.Unreadable, unreadable)
+		case errors.Is(err, ErrConflict): // it was deleted meanwhile
+			list.TotalCount--
+		default:
 			return WorkflowList{}, err
 		}
-		list.Items = append(list.Items, w)
 	}
 	return list, nil
 }

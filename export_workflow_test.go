@@ -32,3 +32,6 @@ func ListOf(target Origin, total int, items ...StoredWorkflow) WorkflowList {
 func FromWorkflow(in TemplateInput, w StoredWorkflow) (TemplateInput, Problems) {
 	return in.fromWorkflow(w)
 }
+
+// StartOf returns how a stored workflow began.
+func StartOf(w StoredWorkflow) Start { return *w.start }

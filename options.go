@@ -53,8 +53,8 @@ func (o *options) validate() error {
 	if o.limits.DocumentBytes < 0 || o.limits.Stages < 0 {
 		return fmt.Errorf("%w: new engine: a limit is negative", ErrInvalidRequest)
 	}
-	if o.applyTimeout < 0 {
-		return fmt.Errorf("%w: new engine: the time to apply an action is negative", ErrInvalidRequest)
+	if o.applyTimeout != 0 && o.applyTimeout < time.Millisecond {
+		return fmt.Errorf("%w: new engine: the time to apply an action is %v; it must be a millisecond at least", ErrInvalidRequest, o.applyTimeout)
 	}
 	return o.retries.complete()
 }
@@ -96,7 +96,8 @@ func WithApplier(applier Applier) Option { return func(o *options) { o.applier =
 const defaultApplyTimeout = 30 * time.Second
 
 // WithApplyTimeout says how long one call of an [Applier] may take, and for how
-// long nobody else delivers the same action. 0 stands for 30 seconds.
+// long nobody else delivers the same action: a millisecond at least. 0 stands for
+// 30 seconds.
 func WithApplyTimeout(d time.Duration) Option { return func(o *options) { o.applyTimeout = d } }
 
 // WithRetries says how often, and when, an [Applier] is called again after an

@@ -204,7 +204,7 @@ func (w *Workflow) decodeState(u *unpacker, paused bool) {
 	var begun, tried bool
 	u.flags(&begun, &tried)
 	if begun {
-		w.gates = make([]conditionState, u.count())
+		w.gates = make([]conditionState, u.int(maxConditions))
 		for i := range w.gates {
 			w.gates[i].decode(u)
 		}
@@ -215,9 +215,9 @@ func (w *Workflow) decodeState(u *unpacker, paused bool) {
 	if paused {
 		w.pausedAt, w.resumedAt = u.time(), u.time()
 	}
-	for range u.count() {
+	for range u.int(maxStages) {
 		s := skippedStage{stage: int(u.int(maxStages))}
-		for range u.count() {
+		for range u.int(maxConditions) {
 			s.statuses = append(s.statuses, Status(u.text()))
 		}
 		w.skipped = append(w.skipped, s)
@@ -228,12 +228,15 @@ func (g *conditionState) decode(u *unpacker) {
 	g.status = Status(u.text())
 	g.since, g.until = u.time(), u.time()
 	for range u.count() {
+		if u.bad {
+			break
+		}
 		g.reviews = append(g.reviews, verdict{u.text(), ReviewKind(u.text())})
 	}
 }
 
-// complete puts in the plan and the zone. It returns false if the plan is not
-// that of the workflow.
+// complete puts in the plan and the zone. It returns false if the state cannot be
+// that of a workflow of the plan.
 func (in *instance) complete(plan Plan, zone *time.Location) bool {
 	in.plan = plan
 	in.start.Zone = zone
@@ -245,7 +248,17 @@ func (in *instance) complete(plan Plan, zone *time.Location) bool {
 			return false
 		}
 	}
-	return true
+	switch in.status {
+	case StatusActive, StatusPaused:
+		return in.settled()
+	case StatusFailed:
+		return in.gates != nil
+	case StatusCancelled:
+		return in.stage < plan.Len()
+	case StatusCompleted:
+		return in.stage == plan.Len()
+	}
+	return false
 }
 
 // eventKey returns the key of the events of a commit that begin with a number.
@@ -319,11 +332,14 @@ func decodeEvents(r Record) ([]Event, error) {
 	}
 	u := &unpacker{rest: r.Value[1:]}
 	number := u.int(math.MaxInt64)
-	events := make([]Event, u.count())
+	var events []Event
 	at := time.Time{}
-	for i := range events {
+	for i := range u.count() {
+		if u.bad {
+			break
+		}
+		events = append(events, Event{Number: number + int64(i)})
 		e := &events[i]
-		e.Number = number + int64(i)
 		e.Kind = EventKind(u.text())
 		var later, overdue, until, reason, actor, review, comment bool
 		u.flags(&later, &overdue, &until, &reason, &actor, &review, &comment)
@@ -351,7 +367,7 @@ func decodeEvents(r Record) ([]Event, error) {
 			e.Comment = u.text()
 		}
 	}
-	if !u.done() {
+	if !u.done() || len(events) == 0 {
 		return fail("a record of its events is cut short or damaged")
 	}
 	return events, nil
