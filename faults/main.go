@@ -4,14 +4,15 @@
 //
 //	faults [-quick] [-seed N] [-dir DIR]
 //	faults kill [-rounds N] [-seed N] [-dir DIR]
+//	faults releases [-rounds N] [-seed N] [-dir DIR]
 //	faults syscalls [-quick] [-dir DIR]
 //	./powercut.sh [CYCLES]
 //
 // All that it prints was counted in the run that prints it. It runs on Linux,
 // and needs strace for failing calls, and root for power cuts.
 //
-// The commands examine, script, writers, verify and shutdown are parts of the
-// others: what runs in a process of its own.
+// The commands examine, script, writers, verify, release and shutdown are parts
+// of the others: what runs in a process of its own.
 package main
 
 import (
@@ -47,6 +48,8 @@ type options struct {
 	writers    int
 	durability string
 	compact    bool
+	from       int64
+	generation int
 }
 
 // define defines the flags that a command has.
@@ -66,11 +69,15 @@ func (o *options) define(set *flag.FlagSet, names string) {
 		case "target":
 			set.StringVar(&o.target, name, "flagstage", "the kind of `store`")
 		case "log":
-			set.StringVar(&o.log, name, "", "the `file` with what writers printed")
+			set.StringVar(&o.log, name, "", "the `file` with what writers printed, or with what a host was told")
 		case "writers":
 			set.IntVar(&o.writers, name, 4, "`how many` write at once")
 		case "durability":
 			set.StringVar(&o.durability, name, string(flagstage.DurabilityAlways), "the store's `durability`")
+		case "from":
+			set.Int64Var(&o.from, name, 0, "the `instant` at which the clock begins, in Unix milliseconds")
+		case "generation":
+			set.IntVar(&o.generation, name, 0, "the `number` of the flags that are released")
 		case "compact":
 			set.BoolVar(&o.compact, name, true, "compact the file sometimes")
 		}
@@ -92,6 +99,8 @@ var commands = map[string]command{
 	"examine":  {"", 2, examine},
 	"script":   {"target path", 0, script},
 	"writers":  {"path seed writers durability compact", 0, writers},
+	"releases": {"seed rounds dir", 0, releases},
+	"release":  {"path log seed from generation", 0, release},
 	"verify":   {"path log writers", 0, verify},
 	"shutdown": {"", 2, shutdown},
 }

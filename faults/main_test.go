@@ -33,6 +33,8 @@ func TestCommandLine(t *testing.T) {
 		{"missing log", "verify -log /no/such", "/no/such", exitFailed},
 		{"missing directory", "kill -dir /no/such", "/no/such", exitFailed},
 		{"no rounds", "kill -rounds 0", "0 processes cannot be killed", exitFailed},
+		{"no processes", "releases -rounds 0", "0 processes cannot be killed", exitFailed},
+		{"no store", "release -path /no/such", "/no/such", exitFailed},
 		{"no writers", "writers -writers -1", "-1 writers cannot write", exitFailed},
 		{"unknown durability", "writers -durability perhaps", `"perhaps"`, exitFailed},
 		{"number", "examine one 2", `"one"`, exitFailed},

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/flagstage/flagstage"
+)
+
+// releasesStart is where the time of all releases begins.
+var releasesStart = time.Date(2026, 10, 20, 9, 0, 0, 0, time.UTC)
+
+// releases kills processes that run releases at random moments, again and again
+// on the same store, and prints what became of the releases: with the flags in
+// the store, and with a host that keeps them.
+func releases(o options, _ []string, _ io.Reader, out io.Writer) error {
+	if o.rounds < 1 {
+		return fmt.Errorf("%d processes cannot be killed; give -rounds 1 or more", o.rounds)
+	}
+	t := table{head: []string{"flags", "kills", "while opening", "acknowledged", "workflows", "completed", "failed", "cancelled", "actions", "delivered again", "**promises broken**"}}
+	var broken []breach
+	for _, hosted := range []bool{false, true} {
+		where := "in the store"
+		if hosted {
+			where = "of a host"
+		}
+		dir, remove, err := o.scratch()
+		if err != nil {
+			return err
+		}
+		count, err := killReleases(o.seed, o.rounds, hosted, dir)
+		remove()
+		if err != nil {
+			return fmt.Errorf("flags %s, with seed %d: %w", where, o.seed, err)
+		}
+		again := any("–")
+		if hosted {
+			again = count.repeated
+		}
+		t.add(where, count.tried, count.early, len(count.ledger.acknowledged), count.workflows, count.completed, count.failed, count.cancelled, count.actions, again, len(count.breaches))
+		broken = append(broken, count.breaches...)
+	}
+	if err := t.print(out, fmt.Sprintf("A process that runs releases is killed (SIGKILL), seed %d", o.seed)); err != nil {
+		return err
+	}
+	for _, b := range broken {
+		if _, err := fmt.Fprintf(out, "\n%s: %s\n", b.promised, b.what); err != nil {
+			return err
+		}
+	}
+	return broke(len(broken) > 0)
+}
+
+// killedReleases counts what becomes of releases whose processes are killed.
+type killedReleases struct {
+	tried, early int // early: before the releases could go on
+	ledger       ledger
+	*findings
+	path, log string // log: "" if the flags are in the store
+	random    *rand.Rand
+}
+
+// lookRounds is after how many processes all is looked at.
+const lookRounds = 20
+
+// killReleases kills processes, and then lets all releases end.
+func killReleases(seed uint64, rounds int, hosted bool, dir string) (*killedReleases, error) {
+	k := &killedReleases{path: filepath.Join(dir, "store.db"), random: rand.New(rand.NewPCG(seed, 6))}
+	k.ledger.latest = releasesStart.UnixMilli()
+	if hosted {
+		k.log = filepath.Join(dir, "host.log")
+	}
+	for round := range rounds {
+		err := k.kill(round / generation)
+		if last := round == rounds-1; err == nil && (last || round%lookRounds == lookRounds-1) {
+			err = k.look(last)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("round %d: %w", round+1, err)
+		}
+		if len(k.findings.breaches) > 0 {
+			break // what follows is of no use
+		}
+	}
+	return k, nil
+}
+
+// kill starts a process that runs releases, and kills it.
+func (k *killedReleases) kill(generation int) error {
+	k.tried++
+	if k.findings == nil {
+		k.findings = &findings{}
+	}
+	if k.random.IntN(8) == 0 { // nobody was there for a while
+		k.ledger.latest += k.random.Int64N(2 * time.Hour.Milliseconds())
+	}
+	arguments := []string{"release", "-path", k.path, "-seed", fmt.Sprint(k.random.Uint64()), "-from", fmt.Sprint(k.ledger.latest), "-generation", fmt.Sprint(generation)}
+	if k.log != "" {
+		arguments = append(arguments, "-log", k.log)
+	}
+	c, err := startChild(nil, arguments...)
+	if err != nil {
+		return err
+	}
+	end := func() { c.Process.Kill() }
+	left := 1 + k.random.IntN(2*killAfter)
+	delay := time.Duration(k.random.Int64N(int64(3 * time.Millisecond)))
+	if k.random.IntN(8) == 0 { // some are killed before they are open
+		time.AfterFunc(10*delay, end)
+	}
+	open := false
+	var wrong error
+	for line := range c.lines() {
+		open = open || line == "open"
+		wrong = errors.Join(wrong, k.ledger.note(line))
+		if left--; left == 0 {
+			time.AfterFunc(delay, end)
+		}
+	}
+	if !open {
+		k.early++
+	}
+	ended := c.wait()
+	if c.killed() || c.ProcessState.ExitCode() != -1 || wrong != nil {
+		return errors.Join(errors.New("the process ended by itself"), ended, wrong)
+	}
+	return nil
+}
+
+// look holds what is there against what was promised, at last after all
+// releases have ended.
+func (k *killedReleases) look(last bool) (err error) {
+	store, err := flagstage.OpenStore(k.path, flagstage.DurabilityAlways)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	ctx := context.Background()
+	clock := flagstage.NewVirtualClock(time.UnixMilli(k.ledger.latest))
+	list := []flagstage.Option{flagstage.WithClock(clock)}
+	if k.log != "" {
+		host, err := openHost(k.log, clock)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, host.log.Close()) }()
+		list = append(list, host.options()...)
+	}
+	engine, err := flagstage.New(store, list...)
+	if err != nil {
+		return err
+	}
+	stuck := ""
+	if last {
+		if stuck, err = endReleases(ctx, engine, clock); err != nil {
+			return err
+		}
+	}
+	facts, err := readFacts(ctx, store, engine, k.log)
+	if err != nil {
+		return err
+	}
+	k.findings = k.ledger.check(facts)
+	if stuck != "" {
+		k.broken(promisedEnd, "%s", stuck)
+	}
+	return nil
+}
+
+// mostDays is after how many days all releases must have ended, once nobody
+// holds them back.
+const mostDays = 10
+
+// endReleases lets all releases end: it resumes those that are paused, approves
+// what is asked for, and moves the clock. It returns what goes on though it
+// should not.
+func endReleases(ctx context.Context, engine *flagstage.Engine, clock *flagstage.VirtualClock) (stuck string, err error) {
+	for range mostDays {
+		clock.Advance(24 * time.Hour)
+		if _, err := engine.Tick(ctx); err != nil {
+			return "", err
+		}
+		at, ok, err := engine.NextDue(ctx)
+		if err != nil {
+			return "", err
+		}
+		if ok && !at.After(clock.Now()) {
+			return fmt.Sprintf("something is due at %s after a tick at %s", at, clock.Now()), nil
+		}
+		running, err := engine.Workflows(ctx, operator, flagstage.WorkflowQuery{Status: flagstage.StatusActive, Limit: 1_000_000})
+		if err != nil {
+			return "", err
+		}
+		if running.TotalCount == 0 {
+			return "", nil
+		}
+		stuck = fmt.Sprintf("%d workflows go on after %d days", running.TotalCount, mostDays)
+		for _, w := range running.Items {
+			if err := encourage(ctx, engine, w); err != nil {
+				return "", err
+			}
+		}
+	}
+	return stuck, nil
+}
+
+// encourage does for a workflow what it waits for people to do.
+func encourage(ctx context.Context, engine *flagstage.Engine, w flagstage.StoredWorkflow) error {
+	if w.Status() == flagstage.StatusPaused {
+		_, err := engine.Resume(ctx, operator, w.ID, "")
+		return err
+	}
+	for _, gate := range w.Gates() {
+		if gate.Kind != flagstage.KindApproval {
+			continue
+		}
+		for _, who := range reviewers {
+			review := flagstage.Review{Stage: gate.Stage, Condition: gate.Condition, Kind: flagstage.ReviewApprove}
+			w, err := engine.Review(ctx, who, w.ID, review)
+			if err != nil {
+				return err
+			}
+			if w.ConditionStatus(gate.Stage, gate.Condition) != flagstage.StatusActive {
+				break
+			}
+		}
+	}
+	return nil
+}
