@@ -63,7 +63,7 @@ func (e *Engine) copyStages(ctx context.Context, actor Actor, input *TemplateInp
 	if err != nil {
 		return err
 	}
-	if err := e.askAgain(ctx, request, in); err != nil {
+	if err := e.askAgain(ctx, &request, in); err != nil {
 		return err
 	}
 	copied, problems := input.fromWorkflow(StoredWorkflow{Workflow: in.Workflow, Target: in.target})

@@ -239,11 +239,8 @@ func (s *starter) unfit(p *program, list []flagstage.Parameter) error {
 		if parameter.Valid {
 			continue
 		}
-		way := fmt.Sprintf("give another with --param %s%s=VALUE", parameter.ID, parameter.Path)
-		if s.input.Stages != nil {
-			way = "put another into the stages"
-		}
-		p.complain(fmt.Errorf("start: %s does not fit: %s; %s", parameter.Default.Value, parameter.Reason, way))
+		p.complain(fmt.Errorf("start: %s does not fit: %s; give another with --param %s%s=VALUE",
+			parameter.Default.Value, parameter.Reason, parameter.ID, parameter.Path))
 	}
 	return errInvalid
 }

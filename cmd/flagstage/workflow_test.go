@@ -89,7 +89,7 @@ func TestStartOfAPublishedRequest(t *testing.T) {
 	require.Contains(t, refused(t, exitFailed, append([]string{"start", "b", "--file", named, "--flag", "new-checkout", "--db", db}, where...)...), named+":/templateKey: ")
 
 	unfit := written(t, "unfit.json", `{"name":"x","stages":[{"action":{"instructions":[{"kind":"updateOffVariation","variationId":"blue"}]}}]}`)
-	require.Equal(t, `flagstage: start: "blue" does not fit: flag "new-checkout" has no variation "blue"; put another into the stages`+"\n",
+	require.Equal(t, unfit+`:/stages/0/action/instructions/0/variationId: flag "new-checkout" has no variation "blue" [not_found]`+"\n",
 		refused(t, exitFailed, append([]string{"start", "--file", unfit, "--flag", "new-checkout", "--db", db}, where...)...))
 
 	done(t, "create", careful, "--db", db)
