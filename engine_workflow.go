@@ -101,7 +101,7 @@ func startRequest(actor Actor, input *WorkflowInput) Request {
 
 // start starts a workflow, of the plan if there is one already.
 func (e *Engine) start(ctx context.Context, actor Actor, input *WorkflowInput, plan *Plan) (StoredWorkflow, error) {
-	now := e.now()
+	now := Instant(e.clock.Now())
 	if err := e.judgeStart(actor, *input, plan, now); err != nil {
 		return StoredWorkflow{}, err
 	}
@@ -340,7 +340,7 @@ func (e *Engine) DryRunWorkflow(ctx context.Context, actor Actor, input Workflow
 	if err := e.begin(ctx, request); err != nil {
 		return DryRun{}, err
 	}
-	now := e.now()
+	now := Instant(e.clock.Now())
 	if err := e.judgeStart(actor, input, nil, now); err != nil {
 		return DryRun{}, err
 	}
