@@ -17,7 +17,7 @@ func TestReadmeProgramsRunOutsideOfTheModule(t *testing.T) {
 	require.NoError(t, err)
 	readme := string(text)
 	blocks := strings.Split(readme, "```go\npackage main\n")[1:]
-	require.Len(t, blocks, 2, "the programs of the README")
+	require.Len(t, blocks, 3, "the programs of the README")
 	for _, block := range blocks {
 		program, rest, _ := strings.Cut(block, "```")
 		program = "package main\n" + program

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/flagstage/flagstage"
 )
-
-var update = flag.Bool("update", false, "write what the commands print into the README")
 
 const rollout = "../../testdata/progressive-rollout.json"
 
@@ -387,34 +384,5 @@ func TestOutputThatCannotBeWrittenFails(t *testing.T) {
 		p := program{ctx: t.Context(), stdout: brokenPipe{}, stderr: &errs, clock: flagstage.SystemClock()}
 		require.Equal(t, exitFailed, p.run(arguments))
 		require.Contains(t, errs.String(), "broken pipe")
-	}
-}
-
-// TestReadmeShowsWhatTheCommandPrints runs the commands of the README that
-// show their output.
-func TestReadmeShowsWhatTheCommandPrints(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	t.Chdir("../..")
-	readme, shown := string(text), 0
-	for _, block := range strings.Split(readme, "```console\n")[1:] {
-		block, _, _ = strings.Cut(block, "```")
-		command, want, _ := strings.Cut(strings.TrimPrefix(block, "$ "), "\n")
-		before, arguments, ok := strings.Cut(command, "go run ./cmd/flagstage ")
-		if !ok || want == "" {
-			continue
-		}
-		shown++
-		stdin := strings.TrimSuffix(strings.TrimPrefix(before, "echo '"), "' | ")
-		r := run(stdin, strings.Fields(arguments)...)
-		if *update {
-			readme = strings.Replace(readme, block, "$ "+command+"\n"+r.printed(), 1)
-			continue
-		}
-		require.Equal(t, want, r.printed(), command)
-	}
-	require.GreaterOrEqual(t, shown, 2)
-	if *update {
-		require.NoError(t, os.WriteFile("README.md", []byte(readme), 0o644))
 	}
 }
