@@ -357,7 +357,10 @@ func (e *Engine) DryRunWorkflow(ctx context.Context, actor Actor, input Workflow
 		return DryRun{}, err
 	}
 	conflicts, err := e.overlaps(ctx, b.plan)
-	return DryRun{Parameters: b.parameters, Conflicts: conflicts, Plan: b.plan, Events: events, Workflow: w}, err
+	if err != nil {
+		return DryRun{}, err
+	}
+	return DryRun{Parameters: b.parameters, Conflicts: conflicts, Plan: b.plan, Events: events, Workflow: w}, nil
 }
 
 // Workflow returns a workflow with all that has happened to it. The error wraps

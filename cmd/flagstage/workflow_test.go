@@ -314,7 +314,12 @@ func TestWorkflowsAreDeletedAndPurged(t *testing.T) {
 }
 
 func TestATemplateOfAWorkflowNeedsOneInTheStore(t *testing.T) {
-	r := run(`{"key":"copied","workflowId":"none"}`, "create", "-", "--db", released(t))
+	db := released(t)
+	r := run(`{"key":"copied","workflowId":"checkout"}`, "create", "-", "--db", db)
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Contains(t, done(t, "show", "copied", "--db", db), "flag new-checkout, environment production, project web-shop")
+
+	r = run(`{"key":"copied","workflowId":"none"}`, "create", "-", "--db", released(t))
 	require.Equal(t, exitFailed, r.status)
 	require.Empty(t, r.stdout)
 	require.Contains(t, r.stderr, "not_found")
