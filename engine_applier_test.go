@@ -2,6 +2,8 @@ package flagstage_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/storetest"
 )
 
 const (
@@ -76,4 +79,396 @@ func TestAnEngineRefusesBadTimesToApply(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, e.Close())
 	}
+}
+
+// underWay is a workflow "w" of three stages whose first action is being applied,
+// on a store on which others can work.
+type underWay struct {
+	*world
+	store  flagstage.Store
+	answer chan error // to the delivery
+	ticked chan error // when the tick is over
+}
+
+func beginDelivery(t *testing.T) *underWay {
+	clock, store := flagstage.NewVirtualClock(start), storetest.NewModel()
+	u := &underWay{store: store, answer: make(chan error), ticked: make(chan error)}
+	begun := make(chan struct{})
+	w := worldOn(t, store, clock, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+		close(begun)
+		return <-u.answer
+	})))
+	_, err := w.StartWorkflow(t.Context(), alice, releaseOf("w", turnsOff(), turnsOn(), turnsOff(hours(1))))
+	require.NoError(t, err)
+	go func() {
+		_, err := w.Tick(context.Background())
+		u.ticked <- err
+	}()
+	<-begun
+	u.world = worldOn(t, store, clock, flagstage.WithApplier(&deliveries{}))
+	return u
+}
+
+// end answers the delivery, and returns the workflow as it then is.
+func (u *underWay) end(err error) flagstage.StoredWorkflow {
+	u.answer <- err
+	require.NoError(u, <-u.ticked)
+	s := u.get("w")
+	replays(u, s)
+	return s
+}
+
+// count returns how many events of a kind there are of a stage.
+func count(s flagstage.StoredWorkflow, kind flagstage.EventKind, stage int) (n int) {
+	for _, e := range s.Events() {
+		if e.Kind == kind && e.Stage == stage {
+			n++
+		}
+	}
+	return n
+}
+
+// TestResultsAreNoted is about what becomes of a delivery while somebody steers its
+// workflow.
+func TestResultsAreNoted(t *testing.T) {
+	t.Run("in a pause", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Pause(t.Context(), bob, "w", "")
+		require.NoError(t, err)
+		s := u.end(nil)
+		require.Equal(t, flagstage.StatusPaused, s.Status())
+		require.Equal(t, flagstage.StatusCompleted, s.StageStatus(0))
+		require.Equal(t, flagstage.StatusPending, s.StageStatus(1), "nothing is armed")
+		s, err = u.Resume(t.Context(), bob, "w", "")
+		require.NoError(t, err)
+		require.Equal(t, flagstage.StatusActive, s.StageStatus(1))
+	})
+	t.Run("a failure in a pause", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Pause(t.Context(), bob, "w", "")
+		require.NoError(t, err)
+		s := u.end(errUnavailable)
+		require.Equal(t, flagstage.StatusPaused, s.Status())
+		require.Equal(t, 1, count(s, flagstage.EventActionFailed, 0))
+	})
+	t.Run("after a pause", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Pause(t.Context(), bob, "w", "")
+		require.NoError(t, err)
+		_, err = u.Resume(t.Context(), bob, "w", "")
+		require.NoError(t, err)
+		require.Zero(t, u.tick(0).Workflows, "nobody else delivers it")
+		require.Equal(t, flagstage.StatusCompleted, u.end(nil).StageStatus(0))
+	})
+	t.Run("of what is cancelled", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Cancel(t.Context(), bob, "w", "because")
+		require.NoError(t, err)
+		s := u.end(nil)
+		require.Equal(t, flagstage.StatusCancelled, s.Status())
+		require.Equal(t, flagstage.StatusCompleted, s.StageStatus(0), "that it took effect is noted")
+		require.Equal(t, flagstage.StatusCancelled, s.StageStatus(1))
+		_, ok, err := u.NextDue(t.Context())
+		require.NoError(t, err)
+		require.False(t, ok)
+	})
+	t.Run("a failure of what is cancelled", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Cancel(t.Context(), bob, "w", "because")
+		require.NoError(t, err)
+		s := u.end(errUnavailable)
+		require.Equal(t, flagstage.StatusCancelled, s.StageStatus(0))
+		require.Zero(t, count(s, flagstage.EventActionFailed, 0))
+	})
+}
+
+// TestLateResultsAreDropped is about results of deliveries in whose place others
+// have come.
+func TestLateResultsAreDropped(t *testing.T) {
+	t.Run("of a stage that was skipped", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Engine.Skip(t.Context(), bob, "w", flagstage.Skip{Stage: 0, Reason: "because"})
+		var state *flagstage.StateError
+		require.ErrorAs(t, err, &state, "the action is under way")
+		u.clock.Set(start.Add(31 * time.Second))
+		_, err = u.Engine.Skip(t.Context(), bob, "w", flagstage.Skip{Stage: 0, Reason: "because"})
+		require.NoError(t, err)
+		s := u.end(nil)
+		require.Equal(t, flagstage.StatusSkipped, s.StageStatus(0))
+		require.Equal(t, flagstage.StatusActive, s.StageStatus(1), "it is not the result of the next stage")
+	})
+	t.Run("of a stage that was skipped, when the next is under way", func(t *testing.T) {
+		u := beginDelivery(t)
+		u.clock.Set(start.Add(31 * time.Second))
+		_, err := u.Engine.Skip(t.Context(), bob, "w", flagstage.Skip{Stage: 0, Reason: "because"})
+		require.NoError(t, err)
+		next := &underWay{answer: make(chan error), ticked: make(chan error)}
+		begun := make(chan struct{})
+		other := worldOn(t, u.store, u.clock, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+			close(begun)
+			return <-next.answer
+		})))
+		go func() {
+			_, err := other.Tick(context.Background())
+			next.ticked <- err
+		}()
+		<-begun
+		require.Equal(t, flagstage.StatusActive, u.end(nil).StageStatus(1))
+		next.world = u.world
+		require.Equal(t, flagstage.StatusCompleted, next.end(nil).StageStatus(1))
+	})
+	t.Run("of one that was delivered again", func(t *testing.T) {
+		u := beginDelivery(t)
+		require.Zero(t, u.tick(0).Workflows)
+		u.clock.Set(start.Add(30 * time.Second))
+		report, err := u.Tick(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 2, report.Applied)
+		s := u.end(nil)
+		require.Equal(t, 1, count(s, flagstage.EventActionApplied, 0))
+	})
+	t.Run("of a round before", func(t *testing.T) {
+		u := beginDelivery(t)
+		u.clock.Set(start.Add(30 * time.Second))
+		failing := worldOn(t, u.store, u.clock, flagstage.WithApplier(&deliveries{answer: func(context.Context, flagstage.Delivery) error {
+			return flagstage.Permanent(errUnavailable)
+		}}))
+		_, err := failing.Tick(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, flagstage.StatusFailed, u.get("w").Status())
+		_, err = u.Retry(t.Context(), bob, "w", flagstage.Retry{Reason: "because"})
+		require.NoError(t, err)
+		s := u.end(nil)
+		require.Equal(t, flagstage.StatusActive, s.StageStatus(0), "the new round has no result yet")
+	})
+	t.Run("in a pause, when it has run out", func(t *testing.T) {
+		u := beginDelivery(t)
+		_, err := u.Pause(t.Context(), bob, "w", "")
+		require.NoError(t, err)
+		u.tick(1)
+		_, ok, err := u.NextDue(t.Context())
+		require.NoError(t, err)
+		require.False(t, ok, "what is paused waits for nothing")
+		require.Equal(t, flagstage.StatusActive, u.end(nil).StageStatus(0))
+	})
+	t.Run("of what is deleted", func(t *testing.T) {
+		u := beginDelivery(t)
+		require.NoError(t, u.DeleteWorkflow(t.Context(), bob, "w"))
+		u.answer <- nil
+		require.NoError(t, <-u.ticked)
+		for r, err := range u.store.Scan(t.Context(), "") {
+			require.NoError(t, err)
+			require.NotContains(t, r.Key, "/w", "it does not come back")
+		}
+	})
+	t.Run("of what is deleted, when its id is used again", func(t *testing.T) {
+		u := beginDelivery(t)
+		require.NoError(t, u.DeleteWorkflow(t.Context(), bob, "w"))
+		_, err := u.StartWorkflow(t.Context(), alice, releaseOf("w", turnsOn()))
+		require.NoError(t, err)
+		begun, answer := make(chan struct{}), make(chan error)
+		other := worldOn(t, u.store, u.clock, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+			close(begun)
+			return <-answer
+		})))
+		ticked := make(chan error)
+		go func() {
+			_, err := other.Tick(context.Background())
+			ticked <- err
+		}()
+		<-begun // with the same number, at the same instant
+		require.Equal(t, flagstage.StatusActive, u.end(nil).StageStatus(0))
+		answer <- nil
+		require.NoError(t, <-ticked)
+		require.Equal(t, flagstage.StatusCompleted, u.get("w").Status())
+	})
+}
+
+func TestWhatAnApplierAnswers(t *testing.T) {
+	conflict := fmt.Errorf("no: %w", &flagstage.FlagConflictError{Pointer: "/on"})
+	for _, c := range []struct {
+		name   string
+		answer func() error
+		reason flagstage.Reason
+		again  time.Duration // 0: never
+	}{
+		{"an error", func() error { return errUnavailable }, flagstage.ReasonTransient, time.Second},
+		{"a permanent one", func() error { return fmt.Errorf("wrapped: %w", flagstage.Permanent(errUnavailable)) }, flagstage.ReasonRejected, 0},
+		{"a conflict", func() error { return conflict }, flagstage.ReasonConflict, 0},
+		{"a panic", func() error { panic("applier") }, flagstage.ReasonTransient, time.Second},
+		{"an unprintable error", func() error { return errors.New("a\xff\x00b") }, flagstage.ReasonTransient, time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, flagstage.WithApplier(&deliveries{answer: func(context.Context, flagstage.Delivery) error { return c.answer() }}))
+			s := w.begin(turnsOn(), turnsOff())
+			require.Equal(t, 1, w.tick(0).Failed)
+			got := w.get(s.ID)
+			replays(t, got)
+			require.Equal(t, flagstage.StatusPending, got.StageStatus(1))
+			due, ok, err := w.NextDue(t.Context())
+			require.NoError(t, err)
+			if c.again == 0 {
+				require.False(t, ok)
+				require.Equal(t, flagstage.StatusFailed, got.Status())
+			} else {
+				require.Equal(t, start.Add(c.again), due)
+			}
+			events := got.Events()
+			for _, e := range events {
+				if e.Kind == flagstage.EventActionFailed {
+					require.Equal(t, c.reason, e.Reason)
+					return
+				}
+			}
+			require.Fail(t, "the failure is no event")
+		})
+	}
+	require.NoError(t, flagstage.Permanent(nil))
+}
+
+// TestActionsAreTriedAgainByTheRules counts the tries, and measures the waits
+// between them.
+func TestActionsAreTriedAgainByTheRules(t *testing.T) {
+	for _, c := range []struct {
+		retries flagstage.Retries
+		want    []time.Duration
+	}{
+		{flagstage.Retries{}, []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300}},
+		{flagstage.Retries{Limit: 1}, nil},
+		{flagstage.Retries{Limit: 4, Backoff: 10 * time.Second, MaxBackoff: 15 * time.Second}, []time.Duration{10, 15, 15}},
+		{flagstage.Retries{Limit: 3, Backoff: 400 * time.Second}, []time.Duration{400, 400}},
+	} {
+		got := &deliveries{answer: func(context.Context, flagstage.Delivery) error { return errUnavailable }}
+		w := newWorld(t, flagstage.WithApplier(got), flagstage.WithRetries(c.retries))
+		s := w.begin(turnsOn())
+		var waits []time.Duration
+		for {
+			due, ok, err := w.NextDue(t.Context())
+			require.NoError(t, err)
+			if !ok {
+				break
+			}
+			if before := w.clock.Now(); due.After(before) {
+				waits = append(waits, due.Sub(before)/time.Second)
+			}
+			w.clock.Set(due)
+			_, err = w.Tick(t.Context())
+			require.NoError(t, err)
+		}
+		require.Equal(t, c.want, waits)
+		require.Equal(t, flagstage.StatusFailed, w.get(s.ID).Status())
+		got.check(t, map[string][]string{s.ID: {s.ID + "/0/1"}})
+		require.Len(t, got.all(), len(c.want)+1)
+		got.answer = nil
+		_, err := w.Retry(t.Context(), bob, s.ID, flagstage.Retry{Reason: "because"})
+		require.NoError(t, err)
+		_, err = w.Tick(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, flagstage.StatusCompleted, w.get(s.ID).Status())
+		got.check(t, map[string][]string{s.ID: {s.ID + "/0/1", s.ID + "/0/2"}})
+	}
+	_, err := flagstage.NewMemory(flagstage.WithRetries(flagstage.Retries{Limit: -1}))
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+}
+
+// TestAFailureWhileTheClockIsBehindIsTriedAgainLater is about a clock that was
+// ahead of its time when the workflow was paused and resumed.
+func TestAFailureWhileTheClockIsBehindIsTriedAgainLater(t *testing.T) {
+	got := &deliveries{answer: func(context.Context, flagstage.Delivery) error { return errUnavailable }}
+	w := newWorld(t, flagstage.WithApplier(got))
+	s := w.begin(turnsOn(hours(1)))
+	w.tick(1)
+	require.Len(t, got.all(), 1)
+	w.clock.Set(after(100))
+	_, err := w.Pause(t.Context(), bob, s.ID, "")
+	require.NoError(t, err)
+	_, err = w.Resume(t.Context(), bob, s.ID, "")
+	require.NoError(t, err)
+	require.Equal(t, 1, w.tick(2).Failed, "once, and not for ever")
+	require.Len(t, got.all(), 2)
+	require.Equal(t, 1, w.tick(101).Failed)
+	replays(t, w.get(s.ID))
+}
+
+// TestACancelledTickIsGoneOnFrom is about a tick that ends while an action is being
+// applied.
+func TestACancelledTickIsGoneOnFrom(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	got := &deliveries{answer: func(ctx context.Context, d flagstage.Delivery) error {
+		if d.Number == 1 {
+			cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	}}
+	w := newWorld(t, flagstage.WithApplier(got))
+	s := w.begin(turnsOn())
+	_, err := w.Tick(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, count(w.get(s.ID), flagstage.EventActionFailed, 0), "nobody knows what became of it")
+	require.Zero(t, w.tick(0).Workflows)
+	require.Equal(t, 1, w.tick(0.01).Applied)
+	got.check(t, map[string][]string{s.ID: {s.ID + "/0/1"}})
+}
+
+// TestActionsForOneFlagAreAppliedOneAfterTheOther also by several ticks of an
+// engine.
+func TestActionsForOneFlagAreAppliedOneAfterTheOther(t *testing.T) {
+	var mu sync.Mutex
+	busy, most := map[flagstage.Origin]int{}, 0
+	first, second := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(_ context.Context, d flagstage.Delivery) error {
+		mu.Lock()
+		busy[d.Target]++
+		most = max(most, busy[d.Target])
+		mu.Unlock()
+		if d.WorkflowID == "a" {
+			close(first)
+			<-second
+		}
+		mu.Lock()
+		busy[d.Target]--
+		mu.Unlock()
+		return nil
+	})))
+	begin := func(id string) {
+		_, err := w.StartWorkflow(t.Context(), alice, releaseOf(id, turnsOn()))
+		require.NoError(t, err)
+	}
+	begin("a")
+	ticked := make(chan error, 2)
+	tick := func() {
+		_, err := w.Tick(context.Background())
+		ticked <- err
+	}
+	go tick()
+	<-first
+	begin("b")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancelled := make(chan error)
+	go func() {
+		_, err := w.Tick(ctx) // waits for the other
+		cancelled <- err
+	}()
+	for !claimed(w, "b") {
+	}
+	cancel()
+	require.ErrorIs(t, <-cancelled, context.Canceled)
+	begin("c")
+	go tick()
+	for !claimed(w, "c") {
+	}
+	close(second)
+	require.NoError(t, <-ticked)
+	require.NoError(t, <-ticked)
+	require.Equal(t, flagstage.StatusCompleted, w.get("c").Status())
+	require.Equal(t, 1, most)
+}
+
+// claimed reports whether somebody delivers the action of a workflow.
+func claimed(w *world, id string) bool {
+	due, ok, err := w.NextDue(w.Context())
+	require.NoError(w, err)
+	return ok && due.After(w.clock.Now()) && w.get(id).Status() == flagstage.StatusActive
 }

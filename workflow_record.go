@@ -216,7 +216,7 @@ func (w *Workflow) decodeState(u *unpacker, paused bool) {
 		w.pausedAt, w.resumedAt = u.time(), u.time()
 	}
 	for range u.int(maxStages) {
-		s := skippedStage{stage: int(u.int(maxStages))}
+		s := skippedStage{stage: int(u.int(maxStages)), statuses: []Status{}}
 		for range u.int(maxConditions) {
 			s.statuses = append(s.statuses, Status(u.text()))
 		}
