@@ -12,10 +12,14 @@
 // it is, what happens next. Package simulate walks a workflow through its
 // whole life at once.
 //
+// An [Engine] keeps templates, flags and workflows in a [Store], and runs the
+// workflows: when it is told to ([Engine.Tick]), or by itself ([Engine.Run]). It
+// changes the flags that it keeps, or has an [Applier] change those of the host.
+//
 // # Purity
 //
-// Nothing here reads the clock, draws random numbers or starts goroutines
-// unless it is told to: the time, the source of identifiers and the acting
+// But for engines and stores, nothing here reads the clock, draws random numbers or
+// starts goroutines unless it is told to: the time, the source of identifiers and the acting
 // member are arguments, and the same arguments give the same bytes. Values
 // are immutable unless their documentation says otherwise, and then safe for
 // concurrent use.
