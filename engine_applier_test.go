@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -413,62 +414,49 @@ func TestACancelledTickIsGoneOnFrom(t *testing.T) {
 }
 
 // TestActionsForOneFlagAreAppliedOneAfterTheOther also by several ticks of an
-// engine.
+// engine, of which one is cancelled meanwhile.
 func TestActionsForOneFlagAreAppliedOneAfterTheOther(t *testing.T) {
-	var mu sync.Mutex
-	busy, most := map[flagstage.Origin]int{}, 0
-	first, second := make(chan struct{}), make(chan struct{})
-	w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(_ context.Context, d flagstage.Delivery) error {
-		mu.Lock()
-		busy[d.Target]++
-		most = max(most, busy[d.Target])
-		mu.Unlock()
-		if d.WorkflowID == "a" {
-			close(first)
-			<-second
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var order []string
+		busy, release := false, make(chan struct{})
+		w := worldOn(t, storetest.NewModel(), flagstage.NewVirtualClock(start), flagstage.WithApplier(flagstage.ApplierFunc(func(_ context.Context, d flagstage.Delivery) error {
+			mu.Lock()
+			defer mu.Unlock()
+			require.False(t, busy)
+			busy, order = true, append(order, d.WorkflowID)
+			mu.Unlock()
+			if d.WorkflowID == "a" {
+				<-release
+			}
+			mu.Lock()
+			busy = false
+			return nil
+		})))
+		tick := func(ctx context.Context, id string) chan error {
+			_, err := w.StartWorkflow(t.Context(), alice, releaseOf(id, turnsOn()))
+			require.NoError(t, err)
+			ticked := make(chan error, 1)
+			go func() {
+				_, err := w.Tick(ctx)
+				ticked <- err
+			}()
+			synctest.Wait()
+			return ticked
 		}
-		mu.Lock()
-		busy[d.Target]--
-		mu.Unlock()
-		return nil
-	})))
-	begin := func(id string) {
-		_, err := w.StartWorkflow(t.Context(), alice, releaseOf(id, turnsOn()))
-		require.NoError(t, err)
-	}
-	begin("a")
-	ticked := make(chan error, 2)
-	tick := func() {
-		_, err := w.Tick(context.Background())
-		ticked <- err
-	}
-	go tick()
-	<-first
-	begin("b")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancelled := make(chan error)
-	go func() {
-		_, err := w.Tick(ctx) // waits for the other
-		cancelled <- err
-	}()
-	for !claimed(w, "b") {
-	}
-	cancel()
-	require.ErrorIs(t, <-cancelled, context.Canceled)
-	begin("c")
-	go tick()
-	for !claimed(w, "c") {
-	}
-	close(second)
-	require.NoError(t, <-ticked)
-	require.NoError(t, <-ticked)
-	require.Equal(t, flagstage.StatusCompleted, w.get("c").Status())
-	require.Equal(t, 1, most)
-}
-
-// claimed reports whether somebody delivers the action of a workflow.
-func claimed(w *world, id string) bool {
-	due, ok, err := w.NextDue(w.Context())
-	require.NoError(w, err)
-	return ok && due.After(w.clock.Now()) && w.get(id).Status() == flagstage.StatusActive
+		first := tick(t.Context(), "a")
+		ctx, cancel := context.WithCancel(t.Context())
+		second := tick(ctx, "b")
+		cancel()
+		require.ErrorIs(t, <-second, context.Canceled)
+		third := tick(t.Context(), "c")
+		require.Equal(t, []string{"a"}, order, "those for the same flag wait")
+		close(release)
+		require.NoError(t, <-first)
+		require.NoError(t, <-third)
+		require.Equal(t, []string{"a", "b", "c"}, order)
+		for _, id := range order {
+			require.Equal(t, flagstage.StatusCompleted, w.get(id).Status())
+		}
+	})
 }

@@ -273,8 +273,9 @@ func (t *ticker) commit(u *unit) error {
 // result is what became of a delivery.
 type result struct {
 	*running
-	err    error
-	unused bool // it was not called, or nobody knows what became of it
+	err     error
+	waited  bool // it was not made, since one for the same flag took too long
+	unknown bool // nobody knows what became of it
 }
 
 // deliver begins to deliver the action that a workflow has claimed: after those
@@ -287,14 +288,16 @@ func (t *ticker) deliver(r *running) {
 	}
 	before, over := t.lanes.enter(r.target)
 	t.calls++
-	ctx, cancel := context.WithTimeout(t.ctx, t.applyTimeout)
+	// it ends while the claim lasts, so that what became of it can be noted
+	ctx, cancel := context.WithTimeout(t.ctx, t.applyTimeout-min(t.applyTimeout/10, time.Second))
 	go func() {
 		defer cancel()
-		answer := result{running: r, unused: true}
+		answer := result{running: r, waited: true}
 		select {
 		case <-before:
 			if ctx.Err() == nil {
-				answer.err, answer.unused = t.call(ctx, d)
+				answer.err, answer.unknown = t.call(ctx, d)
+				answer.waited = false
 			}
 			over()
 		case <-ctx.Done():
@@ -308,7 +311,7 @@ func (t *ticker) deliver(r *running) {
 }
 
 // call calls the applier, and does not wait for it longer than the claim lasts.
-func (t *ticker) call(ctx context.Context, d Delivery) (err error, unused bool) {
+func (t *ticker) call(ctx context.Context, d Delivery) (err error, unknown bool) {
 	answer := make(chan error, 1)
 	go func() {
 		defer func() {
@@ -323,7 +326,7 @@ func (t *ticker) call(ctx context.Context, d Delivery) (err error, unused bool) 
 	case err := <-answer:
 		return err, err != nil && t.ctx.Err() != nil
 	case <-ctx.Done():
-		return fmt.Errorf("no answer within %v: %w", t.applyTimeout, ctx.Err()), t.ctx.Err() != nil
+		return fmt.Errorf("no answer in time: %w", ctx.Err()), t.ctx.Err() != nil
 	}
 }
 
@@ -357,7 +360,7 @@ func (t *ticker) settle(list []result) {
 	ctx := context.WithoutCancel(t.ctx)
 	known := list[:0]
 	for _, r := range list {
-		if !r.unused {
+		if !r.unknown {
 			known = append(known, r)
 		}
 	}
@@ -407,6 +410,9 @@ func (t *ticker) note(ctx context.Context, list []result) error {
 		var w Workflow
 		var events []Event
 		var err error
+		if result.waited {
+			continue // the next one comes at once
+		}
 		if result.err == nil {
 			w, events, err = r.Applied(t.now)
 		} else {

@@ -95,9 +95,9 @@ func WithApplier(applier Applier) Option { return func(o *options) { o.applier =
 
 const defaultApplyTimeout = 30 * time.Second
 
-// WithApplyTimeout says how long one call of an [Applier] may take, and for how
-// long nobody else delivers the same action: a millisecond at least. 0 stands for
-// 30 seconds.
+// WithApplyTimeout says for how long nobody else delivers an action that is being
+// delivered to an [Applier]: a millisecond at least, and 0 stands for 30 seconds.
+// The context of the call ends a tenth of it earlier, at most a second.
 func WithApplyTimeout(d time.Duration) Option { return func(o *options) { o.applyTimeout = d } }
 
 // WithRetries says how often, and when, an [Applier] is called again after an

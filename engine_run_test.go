@@ -1,0 +1,224 @@
+package flagstage_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/storetest"
+)
+
+// running is an engine that runs in a bubble, by the bubble's clock.
+type running struct {
+	*world
+	began time.Time
+	done  chan error
+	stop  context.CancelFunc
+}
+
+func runs(t *testing.T, store flagstage.Store, more ...flagstage.Option) *running {
+	e, err := flagstage.New(store, more...)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	r := &running{world: &world{TB: t, Engine: e, flag: testFlag(t)}, began: time.Now(), done: make(chan error, 1), stop: cancel}
+	_, err = e.PutFlag(t.Context(), alice, theTarget.ProjectKey, r.flag, flagstage.FlagWrite{})
+	require.NoError(t, err)
+	go func() { r.done <- e.Run(ctx) }()
+	return r
+}
+
+// end ends it. What is left over the bubble would not let pass.
+func (r *running) end() {
+	r.stop()
+	require.ErrorIs(r, <-r.done, context.Canceled)
+}
+
+// at sleeps until some time after the begin, and lets all that happens then happen.
+func (r *running) at(d time.Duration) {
+	time.Sleep(time.Until(r.began.Add(d)))
+	synctest.Wait()
+}
+
+// applied returns how long after the begin a stage was applied.
+func (r *running) applied(id string, stage int) time.Duration {
+	for _, e := range r.get(id).Events() {
+		if e.Kind == flagstage.EventActionApplied && e.Stage == stage {
+			return e.At.Sub(r.began)
+		}
+	}
+	return -1
+}
+
+func TestRunDoesWhatIsDueOnTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := runs(t, storetest.NewModel())
+		defer r.end()
+		r.at(1500 * time.Millisecond) // it sleeps, and is woken up by the start
+		s := r.begin(turnsOff(hours(1)), turnsOn(hours(2)), turnsOff())
+		r.at(48 * time.Hour)
+		require.Equal(t, flagstage.StatusCompleted, r.get(s.ID).Status())
+		require.Equal(t, time.Hour+1500*time.Millisecond, r.applied(s.ID, 0))
+		require.Equal(t, 3*time.Hour+1500*time.Millisecond, r.applied(s.ID, 1))
+		require.Equal(t, r.applied(s.ID, 1), r.applied(s.ID, 2))
+	})
+}
+
+// TestRunLooksAgainOnceAMinute is about what another engine starts on the store.
+func TestRunLooksAgainOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := storetest.NewModel()
+		r := runs(t, store)
+		defer r.end()
+		other := worldOn(t, store, flagstage.NewVirtualClock(time.Now().Add(time.Second)))
+		r.at(time.Second)
+		_, err := other.StartWorkflow(t.Context(), alice, releaseOf("w", turnsOff(flagstage.ScheduleAt(time.Now().Add(time.Second)))))
+		require.NoError(t, err)
+		r.at(2 * time.Minute)
+		require.Equal(t, time.Minute, r.applied("w", 0))
+	})
+}
+
+// TestRunEnds returns the error of the context, or says that the engine is closed.
+func TestRunEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := flagstage.NewMemory()
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, e.Run(ctx), context.DeadlineExceeded)
+		require.ErrorIs(t, e.Run(ctx), context.DeadlineExceeded)
+		done := make(chan error)
+		go func() { done <- e.Run(t.Context()) }()
+		synctest.Wait()
+		before := time.Now()
+		require.NoError(t, e.Close())
+		require.ErrorIs(t, <-done, flagstage.ErrClosed)
+		require.Equal(t, before, time.Now(), "at once")
+		require.ErrorIs(t, e.Run(t.Context()), flagstage.ErrClosed)
+		time.Sleep(time.Second) // what is left of the store ends
+	})
+}
+
+// TestAHangingApplierDoesNotStopOtherWorkflows is about a call that lasts until its
+// context ends, again and again.
+func TestAHangingApplierDoesNotStopOtherWorkflows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := &deliveries{answer: func(ctx context.Context, d flagstage.Delivery) error {
+			if d.WorkflowID == "hangs" {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}}
+		r := runs(t, storetest.NewModel(), flagstage.WithApplier(got))
+		defer r.end()
+		begin := func(id, flag string, stages ...flagstage.Stage) {
+			input := releaseOf(id, stages...)
+			input.Target.FlagKey = flag
+			_, err := r.StartWorkflow(t.Context(), alice, input)
+			require.NoError(t, err)
+		}
+		seconds := func(n int64) flagstage.Condition {
+			return flagstage.ScheduleAt(time.Now().Add(time.Duration(n) * time.Second))
+		}
+		begin("other", "b", turnsOn(), turnsOff(seconds(5)), turnsOn(seconds(35)))
+		begin("hangs", "a", turnsOn())
+		begin("same", "a", turnsOff())
+		r.at(4 * time.Second)
+		begin("late", "c", turnsOn())
+		r.at(10 * time.Minute)
+		require.Equal(t, []time.Duration{0, 5 * time.Second, 35 * time.Second}, []time.Duration{r.applied("other", 0), r.applied("other", 1), r.applied("other", 2)})
+		require.Equal(t, 4*time.Second, r.applied("late", 0))
+		require.LessOrEqual(t, r.applied("same", 0), time.Minute, "one for the same flag waits, but not for ever")
+		require.NotEqual(t, time.Duration(-1), r.applied("same", 0))
+		require.Equal(t, flagstage.StatusActive, r.get("hangs").Status())
+		r.at(time.Hour)
+		require.Equal(t, flagstage.StatusFailed, r.get("hangs").Status(), "there is a limit of tries")
+	})
+}
+
+// TestRunEndsWhileAnActionIsBeingApplied leaves no goroutine.
+func TestRunEndsWhileAnActionIsBeingApplied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := &deliveries{answer: func(ctx context.Context, _ flagstage.Delivery) error {
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		r := runs(t, storetest.NewModel(), flagstage.WithApplier(got))
+		s := r.begin(turnsOn())
+		r.at(time.Second)
+		require.Len(t, got.all(), 1)
+		r.end()
+		require.Equal(t, time.Second, time.Since(r.began))
+		require.Zero(t, count(r.get(s.ID), flagstage.EventActionFailed, 0))
+	})
+}
+
+// sick is a store of which records of one key cannot be read while it is sick, or
+// nothing at all.
+type sick struct {
+	flagstage.Store
+	mu  sync.Mutex
+	err error
+	key string // "": all
+}
+
+func (s *sick) be(key string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.key, s.err = key, err
+}
+
+func (s *sick) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	s.mu.Lock()
+	err, key := s.err, s.key
+	s.mu.Unlock()
+	if err != nil && (key == "" || slices.ContainsFunc(txn.Put, func(r flagstage.Record) bool { return r.Key == key })) {
+		return 0, err
+	}
+	return s.Store.Commit(ctx, txn)
+}
+
+// TestRunGoesOnAfterErrors tries again after one second, two, four and so on, while
+// others are done on time.
+func TestRunGoesOnAfterErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &sick{Store: storetest.NewModel()}
+		r := runs(t, store)
+		defer r.end()
+		_, err := r.StartWorkflow(t.Context(), alice, releaseOf("bad", turnsOff(hours(1))))
+		require.NoError(t, err)
+		_, err = r.StartWorkflow(t.Context(), alice, releaseOf("good", doing([]flagstage.Condition{hours(1)}, flags.AddTags("1")),
+			doing([]flagstage.Condition{flagstage.ScheduleAt(r.began.Add(time.Hour + 100*time.Second))}, flags.AddTags("2"))))
+		require.NoError(t, err)
+		store.be("workflow/bad", errors.New("sick"))
+		r.at(time.Hour + 2*time.Minute)
+		require.Equal(t, time.Hour, r.applied("good", 0))
+		require.Equal(t, time.Hour+100*time.Second, r.applied("good", 1), "on time, whatever else fails")
+		require.Equal(t, time.Duration(-1), r.applied("bad", 0))
+		store.be("", nil)
+		r.at(time.Hour + 4*time.Minute)
+		require.LessOrEqual(t, r.applied("bad", 0), time.Hour+3*time.Minute)
+		require.Equal(t, flagstage.StatusCompleted, r.get("bad").Status())
+	})
+}
+
+func TestRunEndsWithAStoreThatHasFailedForGood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &sick{Store: storetest.NewModel()}
+		r := runs(t, store)
+		r.begin(turnsOff(hours(1)))
+		store.be("", flagstage.ErrFailed)
+		require.ErrorIs(t, <-r.done, flagstage.ErrFailed)
+		require.Equal(t, time.Hour, time.Since(r.began))
+		r.stop()
+	})
+}
