@@ -24,12 +24,19 @@ type Effect struct {
 // Pending returns what is to be applied at Effect.At or later, and false if
 // that is nothing. A paused workflow has nothing to apply.
 func (w Workflow) Pending() (Effect, bool) {
+	effect, ok := w.pending()
+	effect.Action.Instructions = slices.Clone(effect.Action.Instructions)
+	return effect, ok
+}
+
+// pending is Pending with the instructions of the plan, which are not to be
+// changed.
+func (w *Workflow) pending() (Effect, bool) {
 	if w.status != StatusActive || !w.awaits() {
 		return Effect{}, false
 	}
 	return Effect{
-		Stage: w.stage, Round: w.round + 1, Try: w.tries + 1, Due: w.ready, At: w.dueToApply(),
-		Action: Action{Instructions: slices.Clone(w.current().Action.Instructions)},
+		Stage: w.stage, Round: w.round + 1, Try: w.tries + 1, Due: w.ready, At: w.dueToApply(), Action: w.current().Action,
 	}, true
 }
 

@@ -141,7 +141,11 @@ func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite,
 func (u *unit) commitFlag(h *heldFlag) (int64, error) {
 	var txn Txn
 	u.flags.write(&txn)
-	return u.write(u.ctx, txn, flagRecordKey(h.project, h.key), func(r Record) bool { return u.operation.wrote(r.Value) })
+	revision, err := u.write(u.ctx, txn, flagRecordKey(h.project, h.key), func(r Record) bool { return u.operation.wrote(r.Value) })
+	if err == nil {
+		u.flags.written(revision)
+	}
+	return revision, err
 }
 
 // pendingFailures returns an error if what the unit makes of a flag would make
@@ -164,7 +168,7 @@ func (u *unit) pendingFailures(h *heldFlag, before flags.Flag) error {
 			if !in.runs() {
 				continue
 			}
-			changes, err := u.changesSince(u.ctx, h.project, h.key, in.base)
+			changes, err := u.changes(u.ctx, h.project, h.key, in.base, h.stored.counter)
 			if err != nil {
 				return err
 			}

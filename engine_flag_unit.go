@@ -83,9 +83,9 @@ func (f *flagUnit) apply(r *running, effect Effect) (*Failure, error) {
 	case err != nil:
 		return nil, err
 	}
+	var foreign []foreignChange
 	if !r.ignoreConflicts {
-		foreign, err := f.foreign(h, r)
-		if err != nil {
+		if foreign, err = f.foreign(h, r); err != nil {
 			return nil, err
 		}
 		if e := stageConflict(foreign, h.flag, next, effect.Action.Instructions, how); e != nil {
@@ -93,8 +93,14 @@ func (f *flagUnit) apply(r *running, effect Effect) (*Failure, error) {
 		}
 	}
 	h.change(next, r.by(), how.Now)
+	if last := len(h.made) - 1; len(foreign) == 0 && (last < 0 || h.made[last].by == r.by()) {
+		r.base = h.counter() // nobody else's change before can stand in the way any more
+	}
 	return nil, nil
 }
+
+// counter returns how often the flag will have changed.
+func (h *heldFlag) counter() int64 { return h.stored.counter + int64(len(h.made)) }
 
 func (f *flagUnit) application(r *running) flags.Application {
 	return flags.Application{
@@ -105,14 +111,15 @@ func (f *flagUnit) application(r *running) flags.Application {
 
 // foreign returns what others than a workflow have changed of a flag.
 func (f *flagUnit) foreign(h *heldFlag, r *running) ([]foreignChange, error) {
-	if h.stored.counter == r.base && len(h.made) == 0 {
+	if r.base == h.counter() {
 		return nil, nil
 	}
-	changes, err := f.unit.changesSince(f.unit.ctx, h.project, h.key, r.base)
+	changes, err := f.unit.changes(f.unit.ctx, h.project, h.key, r.base, h.stored.counter)
 	if err != nil {
 		return nil, err
 	}
-	return foreignChanges(append(changes, h.made...), r.by()), nil
+	made := min(max(r.base-h.stored.counter, 0), int64(len(h.made)))
+	return foreignChanges(append(changes, h.made[made:]...), r.by()), nil
 }
 
 // change notes a change of the flag, also one that no field shows. Changes by one
@@ -161,13 +168,22 @@ func (f *flagUnit) write(txn *Txn) {
 		if len(h.made) == 0 {
 			continue
 		}
-		counter := h.stored.counter + int64(len(h.made))
-		txn.Put = append(txn.Put, Record{Key: key, Value: encodeFlag(f.unit.operation, h.flag, counter)})
+		txn.Put = append(txn.Put, Record{Key: key, Value: encodeFlag(f.unit.operation, h.flag, h.counter())})
 		for i := range h.made {
 			txn.Put = append(txn.Put, Record{
 				Key:   flagChangeKey(h.project, h.key, h.stored.counter+int64(i)+1),
 				Value: encodeChange(f.unit.operation, h.made[i]),
 			})
+		}
+	}
+}
+
+// written notes what a commit of the unit has written, so that it need not be
+// read again.
+func (f *flagUnit) written(revision int64) {
+	for _, h := range f.held {
+		if len(h.made) > 0 {
+			f.unit.read.put(flagRecordKey(h.project, h.key), flagState{h.flag, h.counter(), revision})
 		}
 	}
 }
@@ -258,14 +274,15 @@ func noFlag(project, key string) error {
 	return fmt.Errorf("%w: there is no flag %s in the project %s", ErrNotFound, quoteKey(key), quoteKey(project))
 }
 
-// changesSince returns the changes of a flag after the one with a number, in
-// their order.
-func (e *Engine) changesSince(ctx context.Context, project, key string, counter int64) (list []flagChange, err error) {
-	for record, err := range e.store.Scan(ctx, flagChanges(project, key)) {
-		if err != nil {
+// changes returns the changes of a flag after the one with a number, up to
+// another, in their order. Those that were purged are left out.
+func (e *Engine) changes(ctx context.Context, project, key string, after, last int64) (list []flagChange, err error) {
+	for n := after + 1; n <= last; n++ {
+		record, err := e.store.Get(ctx, flagChangeKey(project, key, n))
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("read changes of flag %s: %w", quoteKey(key), err)
-		}
-		if record.Key <= flagChangeKey(project, key, counter) {
+		case record.Revision == 0:
 			continue
 		}
 		c, why := decodeChange(record.Value)

@@ -15,6 +15,7 @@ const doomedFormat = 2
 // storedPlan is the stages of a plan as the store has them.
 type storedPlan struct {
 	stages   []Stage
+	hash     string
 	revision int64
 }
 
@@ -42,7 +43,7 @@ func (e *Engine) plan(ctx context.Context, hash planHash) (storedPlan, error) {
 	if err != nil {
 		return storedPlan{}, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	p := storedPlan{plan.content.stages, record.Revision}
+	p := storedPlan{plan.content.stages, hash.String(), record.Revision}
 	if !doomed {
 		e.plans.put(hash, p)
 	}
@@ -55,9 +56,8 @@ func (p Plan) hash() (h planHash) {
 	return h
 }
 
-// keepPlan makes the unit depend on the stored plan, or write it.
-func (u *unit) keepPlan(plan Plan) error {
-	hash := plan.hash()
+// keepPlan makes the unit depend on the stored plan with a hash, or write it.
+func (u *unit) keepPlan(plan Plan, hash planHash) error {
 	key := planPrefix + hash.String()
 	if p, ok := u.plans.get(hash); ok {
 		u.txn.If = append(u.txn.If, Check{Key: key, Revision: p.revision})
@@ -70,10 +70,17 @@ func (u *unit) keepPlan(plan Plan) error {
 	u.txn.If = append(u.txn.If, Check{Key: key, Revision: record.Revision})
 	if len(record.Value) == 0 || record.Value[0] != planFormat {
 		u.txn.Put = append(u.txn.Put, Record{Key: key, Value: appendPlan(nil, plan)})
+		u.kept = &keptPlan{hash, storedPlan{stages: plan.content.stages, hash: hash.String()}}
 		return nil
 	}
-	u.plans.put(hash, storedPlan{plan.content.stages, record.Revision})
+	u.plans.put(hash, storedPlan{plan.content.stages, hash.String(), record.Revision})
 	return nil
+}
+
+// keptPlan is a plan that a unit writes.
+type keptPlan struct {
+	hash planHash
+	storedPlan
 }
 
 // cache holds what was read last, up to a number of things. It is safe for

@@ -243,7 +243,7 @@ func (t *ticker) step(u *unit, r *running, at time.Time) error {
 	if err := u.act(r, at); err != nil {
 		return err
 	}
-	if effect, ok := r.Pending(); ok && t.applier != nil && !effect.At.After(at) {
+	if effect, ok := r.pending(); ok && t.applier != nil && !effect.At.After(at) {
 		r.delivery++
 		r.claim = Instant(t.now.Add(t.applyTimeout))
 	}
@@ -281,7 +281,7 @@ type result struct {
 // deliver begins to deliver the action that a workflow has claimed: after those
 // for the same flag that were begun before.
 func (t *ticker) deliver(r *running) {
-	effect, _ := r.Pending()
+	effect, _ := r.pending()
 	d := Delivery{
 		WorkflowID: r.id, Target: r.target, Stage: effect.Stage, Round: effect.Round, Try: effect.Try,
 		Number: r.delivery, Due: effect.Due, Instructions: slices.Clone(effect.Action.Instructions),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -16,7 +17,8 @@ type unit struct {
 	operation operation
 	workflows []*running
 	flags     flagUnit
-	txn       Txn // what else is checked, written and deleted
+	kept      *keptPlan // nil: none is written
+	txn       Txn       // what else is checked, written and deleted
 }
 
 // running is a workflow in a unit.
@@ -43,6 +45,10 @@ func (u *unit) add(in *instance, revision int64) *running {
 // take notes what a transition has given.
 func (r *running) take(w Workflow, events []Event) {
 	r.Workflow = w
+	if r.events == nil {
+		r.events = events // nobody else has them
+		return
+	}
 	r.events = append(r.events, events...)
 }
 
@@ -50,7 +56,7 @@ func (r *running) take(w Workflow, events []Event) {
 // built-in flag store. An error leaves the unit of no use.
 func (u *unit) act(r *running, until time.Time) error {
 	for u.applier == nil {
-		effect, ok := r.Pending()
+		effect, ok := r.pending()
 		if !ok || effect.At.After(until) {
 			break
 		}
@@ -84,6 +90,7 @@ func (u *unit) ops() int {
 // it was made of.
 func (u *unit) commit() (int64, error) {
 	txn := u.txn
+	txn.If, txn.Put = slices.Grow(txn.If, u.ops()), slices.Grow(txn.Put, u.ops())
 	read := ""
 	for _, r := range u.workflows {
 		if len(r.events) == 0 && !r.changed && r.revision != 0 {
@@ -107,6 +114,11 @@ func (u *unit) commit() (int64, error) {
 	revision, err := u.write(u.ctx, txn, read, func(r Record) bool { return u.operation.wrote(r.Value) })
 	if err != nil {
 		return 0, err
+	}
+	u.flags.written(revision)
+	if u.kept != nil {
+		u.kept.revision = revision
+		u.plans.put(u.kept.hash, u.kept.storedPlan)
 	}
 	earliest := time.Time{}
 	for _, r := range u.workflows {
@@ -168,7 +180,7 @@ func (e *Engine) instanceOf(ctx context.Context, record Record) (*instance, erro
 	if err != nil {
 		return fail("its zone: " + err.Error())
 	}
-	plan := Plan{&planContent{templateKey: in.templateKey, name: in.name, target: in.target, stages: stored.stages, hash: in.planHash.String()}}
+	plan := Plan{&planContent{templateKey: in.templateKey, name: in.name, target: in.target, stages: stored.stages, hash: stored.hash}}
 	if !in.complete(plan, zone) {
 		return fail("its record does not fit its plan")
 	}

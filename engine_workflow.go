@@ -92,6 +92,7 @@ func (e *Engine) StartPlan(ctx context.Context, actor Actor, plan Plan, input Wo
 	case input.Target != plan.Target():
 		return StoredWorkflow{}, fmt.Errorf("%w: the plan is for the flag %s, not for %s", ErrInvalidRequest, plan.Target(), input.Target)
 	}
+	plan = plan.hashed()
 	return e.start(ctx, actor, &input, &plan)
 }
 
@@ -153,10 +154,9 @@ func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput
 	if err := u.act(r, now); err != nil {
 		return StoredWorkflow{}, err
 	}
-	if err := u.keepPlan(b.plan); err != nil {
+	if err := u.keepPlan(b.plan, in.planHash); err != nil {
 		return StoredWorkflow{}, err
 	}
-	all := slices.Clone(r.events)
 	if _, err := u.commit(); err != nil {
 		if errors.Is(err, ErrConflict) {
 			e.plans.forget(in.planHash)
@@ -170,7 +170,7 @@ func (e *Engine) tryStart(ctx context.Context, actor Actor, input *WorkflowInput
 		return StoredWorkflow{}, fmt.Errorf("start workflow %s: %w", quoteKey(id), err)
 	}
 	e.logger.DebugContext(ctx, "started workflow", "workflow", id, "target", in.target, "revision", r.revision)
-	stored := r.stored(all)
+	stored := r.stored(r.events)
 	stored.Parameters = b.parameters
 	return stored, nil
 }
@@ -619,7 +619,7 @@ func (e *Engine) conflictsOf(ctx context.Context, in *instance) ([]WorkflowConfl
 	if err != nil {
 		return nil, err
 	}
-	changes, err := e.changesSince(ctx, in.target.ProjectKey, in.target.FlagKey, in.base)
+	changes, err := e.changes(ctx, in.target.ProjectKey, in.target.FlagKey, in.base, s.counter)
 	if err != nil {
 		return nil, err
 	}

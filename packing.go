@@ -48,7 +48,13 @@ func (p *packer) flags(list ...bool) {
 type unpacker struct {
 	rest []byte
 	bad  bool
+	// same is what rest is the end of: texts are parts of it. "": texts have
+	// memory of their own.
+	same string
 }
+
+// share lets the texts that follow share their memory.
+func (u *unpacker) share() { u.same = string(u.rest) }
 
 // unpack returns what reads a record of one of some formats behind its head, or
 // why it cannot be read.
@@ -103,7 +109,14 @@ func (u *unpacker) int(most int64) int64 {
 	return int64(n)
 }
 
-func (u *unpacker) text() string { return string(u.take(u.uint())) }
+func (u *unpacker) text() string {
+	taken := u.take(u.uint())
+	if u.same == "" {
+		return string(taken)
+	}
+	end := len(u.same) - len(u.rest)
+	return u.same[end-len(taken) : end]
+}
 
 func (u *unpacker) time() time.Time {
 	n := u.uint()

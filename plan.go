@@ -92,6 +92,16 @@ func (p Plan) Hash() string {
 	return hashOf(appendStages(nil, p.content.stages, math.MaxInt))
 }
 
+// hashed returns the plan with its hash made, so that it is not made again.
+func (p Plan) hashed() Plan {
+	if p.IsZero() || p.content.hash != "" {
+		return p
+	}
+	content := *p.content
+	content.hash = p.Hash()
+	return Plan{&content}
+}
+
 // StageHash returns the SHA-256 of one stage as it is printed, which is what its
 // reviewers see, in 64 hexadecimal digits; "" if there is no stage at the index.
 // The stage is printed for it in each call.

@@ -162,6 +162,11 @@ const (
 	pageBytes   = 1 << 20
 )
 
+// firstDue is how many records the first page of what is due holds at most; each
+// later one holds twice as many. Who asks for what is due often takes a few and
+// asks again.
+const firstDue = 64
+
 // pages yields the records of page after page. next returns one, and whether
 // it is the last.
 func pages(next func() (page []Record, last bool, err error)) iter.Seq2[Record, error] {
@@ -233,21 +238,22 @@ func (s *buntStore) Due(ctx context.Context, until time.Time) iter.Seq2[Record, 
 		case until.Before(firstInstant):
 			until = firstInstant.Add(-time.Millisecond)
 		}
-		after := dueEntry{wake: math.MinInt64}
+		after, most := dueEntry{wake: math.MinInt64}, firstDue
 		pages(func() (page []Record, last bool, err error) {
-			page, after, last, err = s.duePage(ctx, after, until.UnixMilli())
+			page, after, last, err = s.duePage(ctx, after, until.UnixMilli(), most)
+			most = min(2*most, pageRecords)
 			return page, last, err
 		})(yield)
 	}
 }
 
-func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64) (page []Record, behind dueEntry, last bool, err error) {
+func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64, most int) (page []Record, behind dueEntry, last bool, err error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.begin(ctx); err != nil {
 		return nil, after, true, err
 	}
-	entries, size := s.due.page(after, until, pageRecords), 0
+	entries, size := s.due.page(after, until, most), 0
 	for _, e := range entries {
 		if size >= pageBytes {
 			return page, after, false, nil
@@ -259,7 +265,7 @@ func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64) (p
 		page, after = append(page, r), e
 		size += len(r.Value)
 	}
-	return page, after, len(entries) < pageRecords, nil
+	return page, after, len(entries) < most, nil
 }
 
 func (s *buntStore) Commit(ctx context.Context, txn Txn) (int64, error) {

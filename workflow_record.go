@@ -34,7 +34,8 @@ type instance struct {
 	target                         Origin
 	zone                           string // name of start.Zone
 	planHash                       planHash
-	// base is how often the flag had changed when the plan was judged.
+	// base is how often the flag had changed when the plan was judged, or later
+	// when a stage was applied and nobody else had changed anything since.
 	base            int64
 	ignoreConflicts bool
 	// delivery is the number of the last delivery of an action; it is under way
@@ -170,6 +171,7 @@ func decodeInstance(r Record) (*instance, error) {
 	in, s := &instance{id: id}, &Start{Deliver: true}
 	in.start = s
 	copy(in.planHash[:], u.take(uint64(len(in.planHash))))
+	u.share()
 	var own, chosen, paused bool
 	u.flags(&own, &in.ignoreConflicts, &s.Approvals.CanReviewOwnRequest, &s.Approvals.CanApplyDeclinedChanges, &chosen, &paused, &in.applied, &in.underWay)
 	in.target = Origin{ProjectKey: u.text(), EnvironmentKey: u.text(), FlagKey: u.text()}
@@ -331,6 +333,7 @@ func decodeEvents(r Record) ([]Event, error) {
 		return fail("a record of its events has a format that this version does not know; use a later one")
 	}
 	u := &unpacker{rest: r.Value[1:]}
+	u.share()
 	number := u.int(math.MaxInt64)
 	var events []Event
 	at := time.Time{}

@@ -1,0 +1,204 @@
+//go:build unix
+
+package flagstage_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tidwall/buntdb"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
+	"github.com/flagstage/flagstage/flags"
+)
+
+// benchEngine returns an engine on a store, and its clock.
+func benchEngine(b *testing.B, store flagstage.Store, more ...flagstage.Option) (*flagstage.Engine, *flagstage.VirtualClock) {
+	clock := flagstage.NewVirtualClock(now)
+	engine, err := flagstage.New(store, append(more, flagstage.WithClock(clock))...)
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, engine.Close()) })
+	return engine, clock
+}
+
+// unsynced returns a store in a file that is not synced.
+func unsynced(b *testing.B) flagstage.Store {
+	store, err := flagstage.OpenStore(filepath.Join(b.TempDir(), "flagstage"), flagstage.DurabilityNever)
+	require.NoError(b, err)
+	return store
+}
+
+// atOnce is an applier that does nothing.
+var atOnce = flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error { return nil })
+
+// dueAtOnce is how many workflows are due at once.
+const dueAtOnce = 1000
+
+// startMinutes starts workflows of stages that take a minute each, and turn a
+// flag of their own on and off.
+func startMinutes(b *testing.B, engine *flagstage.Engine) {
+	stages := make([]flagstage.Stage, 500)
+	for i := range stages {
+		stages[i].Conditions = []flagstage.Condition{flagstage.ScheduleAfter(1, calendar.Minute)}
+		stages[i].Action = flagstage.Patch(flags.TurnFlagOn())
+		if i%2 > 0 {
+			stages[i].Action = flagstage.Patch(flags.TurnFlagOff())
+		}
+	}
+	template := create(b, flagstage.TemplateInput{Key: "minutes", Origin: origin, Stages: stages})
+	for i := range dueAtOnce {
+		target := flagstage.Target{Origin: origin}
+		target.FlagKey = fmt.Sprint("flag-", i)
+		plan, _, err := template.Bind(target, nil)
+		require.NoError(b, err)
+		_, err = engine.StartPlan(b.Context(), alice, plan, flagstage.WorkflowInput{Name: "Progressive rollout"})
+		require.NoError(b, err)
+	}
+}
+
+// compareAdvance compares advancing a stage of each of a thousand workflows that
+// are due at once with as many Sets of buntdb in one transaction.
+func compareAdvance(b *testing.B, store flagstage.Store, engine *flagstage.Engine, clock *flagstage.VirtualClock) {
+	db := plainBunt(b, buntdb.Never)
+	defer db.Close()
+	ctx, value := b.Context(), string(make([]byte, workflowSize))
+	compareWall(b, 0, func() {
+		if err := db.Update(func(tx *buntdb.Tx) error {
+			for k := range dueAtOnce {
+				if _, _, err := tx.Set(workflowKey(k), value, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		clock.Advance(time.Minute)
+		report, err := engine.Tick(ctx)
+		if err != nil || report.Applied != dueAtOnce {
+			b.Fatal(report, err)
+		}
+	})
+	for record, err := range store.Scan(ctx, "event/") {
+		require.NoError(b, err)
+		require.LessOrEqual(b, len(record.Value), workflowSize)
+	}
+}
+
+// BenchmarkAdvanceStage advances them with an applier that returns at once.
+func BenchmarkAdvanceStage(b *testing.B) {
+	store := unsynced(b)
+	engine, clock := benchEngine(b, store, flagstage.WithApplier(atOnce))
+	startMinutes(b, engine)
+	compareAdvance(b, store, engine, clock)
+}
+
+// BenchmarkAdvanceStageOfStoredFlag advances them with their flags in the same
+// store, of which each is written too.
+func BenchmarkAdvanceStageOfStoredFlag(b *testing.B) {
+	store := unsynced(b)
+	engine, clock := benchEngine(b, store)
+	document, err := os.ReadFile("testdata/new-checkout.flag.json")
+	require.NoError(b, err)
+	for i := range dueAtOnce {
+		flag, problems := flags.DecodeFlag(bytes.Replace(document, []byte(`"new-checkout"`), fmt.Appendf(nil, `"flag-%d"`, i), 1))
+		require.Empty(b, problems)
+		_, err := engine.PutFlag(b.Context(), alice, origin.ProjectKey, flag, flagstage.FlagWrite{})
+		require.NoError(b, err)
+	}
+	startMinutes(b, engine)
+	compareAdvance(b, store, engine, clock)
+}
+
+// compareStart compares starting a workflow of a plan that is stored already with
+// a Set of buntdb.
+func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, subject func()), db *buntdb.DB, store flagstage.Store) {
+	engine, _ := benchEngine(b, store, flagstage.WithApplier(atOnce))
+	input, problems := flagstage.ReadTemplate(sixStages(b))
+	require.Empty(b, problems)
+	plan, _, err := create(b, input).Bind(flagstage.Target{Origin: input.Origin}, nil)
+	require.NoError(b, err)
+	ctx, value := b.Context(), string(make([]byte, workflowSize))
+	n, m := 0, 0
+	compare(b, 0, func() {
+		n++
+		if err := db.Update(func(tx *buntdb.Tx) error {
+			_, _, err := tx.Set(workflowKey(n), value, nil)
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}, func() {
+		m++
+		if _, err := engine.StartPlan(ctx, alice, plan, flagstage.WorkflowInput{Name: "Progressive rollout"}); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
+// BenchmarkStartInMemory compares starting workflows in memory.
+func BenchmarkStartInMemory(b *testing.B) {
+	db, err := buntdb.Open(":memory:")
+	require.NoError(b, err)
+	defer db.Close()
+	store, err := flagstage.NewMemoryStore()
+	require.NoError(b, err)
+	compareStart(b, compare, db, store)
+}
+
+// BenchmarkStartInFile compares starting workflows in a file that is not synced.
+func BenchmarkStartInFile(b *testing.B) {
+	db := plainBunt(b, buntdb.Never)
+	defer db.Close()
+	compareStart(b, compareWall, db, unsynced(b))
+}
+
+// BenchmarkMemoryPerPendingWorkflow measures the heap that an engine takes for
+// each workflow that waits, in all, and without the events so far.
+func BenchmarkMemoryPerPendingWorkflow(b *testing.B) {
+	const workflows = 100_000
+	ctx, plan := b.Context(), create(b, named("hours", "")).Plan()
+	for b.Loop() {
+		before := liveBytes()
+		store, err := flagstage.NewMemoryStore()
+		require.NoError(b, err)
+		engine, _ := benchEngine(b, store, flagstage.WithApplier(atOnce))
+		for range workflows {
+			_, err := engine.StartPlan(ctx, alice, plan, flagstage.WorkflowInput{Name: "Progressive rollout"})
+			require.NoError(b, err)
+		}
+		perWorkflow := func() float64 { return float64(liveBytes()-before) / workflows }
+		all := perWorkflow()
+		deleteEvents(b, store)
+		without := perWorkflow()
+		b.ReportMetric(all, "bytes/workflow")
+		b.ReportMetric(without, "bytes/eventless")
+		b.ReportMetric(900, "must")
+		if without > 900 {
+			b.Errorf("a workflow takes %.0f bytes without its events, must take at most 900", without)
+		}
+		require.NoError(b, engine.Close())
+	}
+}
+
+// deleteEvents deletes the events of all workflows.
+func deleteEvents(b *testing.B, store flagstage.Store) {
+	var keys []string
+	for record, err := range store.Scan(b.Context(), "event/") {
+		require.NoError(b, err)
+		keys = append(keys, record.Key)
+	}
+	for chunk := range slices.Chunk(keys, flagstage.MaxTxnOps) {
+		_, err := store.Commit(b.Context(), flagstage.Txn{Delete: chunk})
+		require.NoError(b, err)
+	}
+}
