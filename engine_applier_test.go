@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -43,6 +44,13 @@ func (d *deliveries) all() []flagstage.Delivery {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return append([]flagstage.Delivery(nil), d.list...)
+}
+
+// forget forgets what has come of a workflow.
+func (d *deliveries) forget(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.list = slices.DeleteFunc(d.list, func(delivery flagstage.Delivery) bool { return delivery.WorkflowID == id })
 }
 
 // firsts returns the keys of each workflow's deliveries in the order in which each

@@ -34,4 +34,10 @@ func FromWorkflow(in TemplateInput, w StoredWorkflow) (TemplateInput, Problems) 
 }
 
 // StartOf returns how a stored workflow began.
-func StartOf(w StoredWorkflow) Start { return *w.start }
+func StartOf(w StoredWorkflow) Start {
+	s := *w.start
+	if s.Lateness == 0 {
+		s.Lateness = NoLateness
+	}
+	return s
+}
