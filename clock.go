@@ -12,7 +12,8 @@ import (
 )
 
 // Clock tells the time. It is asked once in each call, and the answer passed
-// down. Clocks are safe for concurrent use.
+// down; only a tick asks again, to know how long what it delivers is claimed.
+// Clocks are safe for concurrent use.
 type Clock interface {
 	Now() time.Time
 }

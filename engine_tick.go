@@ -245,9 +245,19 @@ func (t *ticker) step(u *unit, r *running, at time.Time) error {
 	}
 	if effect, ok := r.pending(); ok && t.applier != nil && !effect.At.After(at) {
 		r.delivery++
-		r.claim = Instant(t.now.Add(t.applyTimeout))
+		r.claim = t.claimEnd()
 	}
 	return nil
+}
+
+// claimEnd returns when a claim that is made now ends. The tick may have begun
+// long before, and nobody else may deliver what is delivered from now on.
+func (t *ticker) claimEnd() time.Time {
+	now := t.Engine.now()
+	if now.Before(t.now) {
+		now = t.now
+	}
+	return Instant(now.Add(t.applyTimeout))
 }
 
 // commit commits what was advanced.
