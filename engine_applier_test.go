@@ -53,6 +53,18 @@ func (d *deliveries) forget(id string) {
 	d.list = slices.DeleteFunc(d.list, func(delivery flagstage.Delivery) bool { return delivery.WorkflowID == id })
 }
 
+// withoutLate returns the deliveries that an applier does not drop.
+func (d *deliveries) withoutLate() *deliveries {
+	kept, last := &deliveries{}, map[string]int64{}
+	for _, delivery := range d.all() {
+		if delivery.Number > last[delivery.WorkflowID] {
+			last[delivery.WorkflowID] = delivery.Number
+			kept.list = append(kept.list, delivery)
+		}
+	}
+	return kept
+}
+
 // firsts returns the keys of each workflow's deliveries in the order in which each
 // came first.
 func (d *deliveries) firsts() map[string][]string {
