@@ -461,9 +461,16 @@ func (m *machine) follow(r *rapid.T) {
 		require.NoError(r, err)
 		require.True(r, batch.Cursor.Revision > m.cursor.Revision || batch.Cursor.WorkflowID > m.cursor.WorkflowID)
 		m.cursor = batch.Cursor
-		for _, e := range batch.Events {
-			if e.Kind == flagstage.EventActionApplied || e.Kind == flagstage.EventActionFailed {
-				acts = append(acts, act{batch.Cursor.Revision, e.Due, batch.WorkflowID, e})
+		for i, e := range batch.Events {
+			due := e.Due
+			switch e.Kind {
+			case flagstage.EventActionFailed:
+				if i > 0 { // a failure is due when it comes, but its turn was that of what led to it
+					due = batch.Events[i-1].Due
+				}
+				fallthrough
+			case flagstage.EventActionApplied:
+				acts = append(acts, act{batch.Cursor.Revision, due, batch.WorkflowID, e})
 			}
 		}
 	}
