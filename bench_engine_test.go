@@ -39,13 +39,16 @@ func unsynced(b *testing.B) flagstage.Store {
 // atOnce is an applier that does nothing.
 var atOnce = flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error { return nil })
 
-// dueAtOnce is how many workflows are due at once.
-const dueAtOnce = 1000
+// dueAtOnce is how many workflows are due at once, and benchStages how often.
+const (
+	dueAtOnce   = 1000
+	benchStages = 500
+)
 
 // startMinutes starts workflows of stages that take a minute each, and turn a
 // flag of their own on and off.
 func startMinutes(b *testing.B, engine *flagstage.Engine) {
-	stages := make([]flagstage.Stage, 500)
+	stages := make([]flagstage.Stage, benchStages)
 	for i := range stages {
 		stages[i].Conditions = []flagstage.Condition{flagstage.ScheduleAfter(1, calendar.Minute)}
 		stages[i].Action = flagstage.Patch(flags.TurnFlagOn())
@@ -69,7 +72,7 @@ func startMinutes(b *testing.B, engine *flagstage.Engine) {
 func compareAdvance(b *testing.B, store flagstage.Store, engine *flagstage.Engine, clock *flagstage.VirtualClock) {
 	db := plainBunt(b, buntdb.Never)
 	defer db.Close()
-	ctx, value := b.Context(), string(make([]byte, workflowSize))
+	ctx, value, ticks := b.Context(), string(make([]byte, workflowSize)), 0
 	compareWall(b, 0, func() {
 		if err := db.Update(func(tx *buntdb.Tx) error {
 			for k := range dueAtOnce {
@@ -85,8 +88,9 @@ func compareAdvance(b *testing.B, store flagstage.Store, engine *flagstage.Engin
 		clock.Advance(time.Minute)
 		report, err := engine.Tick(ctx)
 		if err != nil || report.Applied != dueAtOnce {
-			b.Fatal(report, err)
+			b.Fatalf("%d actions were applied in tick %d of at most %d; give a shorter -benchtime? %v", report.Applied, ticks, benchStages, err)
 		}
+		ticks++
 	})
 	for record, err := range store.Scan(ctx, "event/") {
 		require.NoError(b, err)
