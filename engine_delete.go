@@ -60,7 +60,7 @@ func (e *Engine) deleteInstance(ctx context.Context, in *instance, revision int6
 	value := append([]byte{tombstoneFormat}, operation[:]...)
 	buried, err := e.write(ctx, Txn{
 		If:     []Check{{Key: key, Revision: revision}},
-		Put:    []Record{{Key: key, Value: value, Wake: e.now()}},
+		Put:    []Record{{Key: key, Value: value, Wake: firstInstant}}, // due at any time
 		Delete: []string{in.listKey()},
 	}, key, func(r Record) bool { return operation.wrote(r.Value) })
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -373,54 +374,59 @@ func (e *Engine) target(ctx context.Context, ref Origin) (Target, error) {
 }
 
 // purgeChanges deletes what is remembered of the changes of flags before an
-// instant, unless a workflow that runs has begun before them. It returns how
-// many.
+// instant, unless a workflow may need it. It returns how many. It looks at the
+// changes first: a workflow that begins after the look at the workflows begins
+// after these changes, since its start depends on the flag.
 func (e *Engine) purgeChanges(ctx context.Context, before time.Time) (purged int, err error) {
-	needed := map[string]int64{} // the least base of the workflows of a flag
-	for record, err := range e.store.Scan(ctx, workflowPrefix) {
+	var old []string
+	for record, err := range e.store.Scan(ctx, flagChangePrefix) {
 		if err != nil {
 			return 0, err
+		}
+		if c, why := decodeChange(record.Value); why == "" && c.at.Before(before) {
+			old = append(old, record.Key)
+		}
+	}
+	needed, err := e.neededChanges(ctx)
+	if err != nil {
+		return 0, err
+	}
+	old = slices.DeleteFunc(old, func(key string) bool {
+		flag := key[:strings.LastIndexByte(key, '/')+1]
+		last, known := needed[flag]
+		return known && key > last
+	})
+	for keys := range slices.Chunk(old, MaxTxnOps) {
+		if _, err := e.store.Commit(ctx, Txn{Delete: keys}); err != nil {
+			return purged, err
+		}
+		purged += len(keys)
+	}
+	return purged, nil
+}
+
+// neededChanges returns, for what the keys of a flag's changes begin with, the key
+// of the last one that no workflow needs.
+func (e *Engine) neededChanges(ctx context.Context) (map[string]string, error) {
+	needed := map[string]string{}
+	for record, err := range e.store.Scan(ctx, workflowPrefix) {
+		if err != nil {
+			return nil, err
 		}
 		if isTombstone(record) {
 			continue
 		}
 		in, err := decodeInstance(record)
 		if err != nil {
-			return 0, fmt.Errorf("%w; changes that it may need cannot be purged", err)
+			return nil, fmt.Errorf("%w; changes that it may need cannot be purged", err)
 		}
 		if in.runs() || in.status == StatusFailed { // it may be retried
-			prefix := flagChanges(in.target.ProjectKey, in.target.FlagKey)
-			if base, known := needed[prefix]; !known || in.base < base {
-				needed[prefix] = in.base
+			flag := flagChanges(in.target.ProjectKey, in.target.FlagKey)
+			last := flagChangeKey(in.target.ProjectKey, in.target.FlagKey, in.base)
+			if known, there := needed[flag]; !there || last < known {
+				needed[flag] = last
 			}
 		}
 	}
-	var keys []string
-	flush := func() error {
-		if len(keys) == 0 {
-			return nil
-		}
-		_, err := e.store.Commit(ctx, Txn{Delete: keys})
-		if err == nil {
-			purged += len(keys)
-		}
-		keys = nil
-		return err
-	}
-	for record, err := range e.store.Scan(ctx, flagChangePrefix) {
-		if err != nil {
-			return purged, err
-		}
-		c, why := decodeChange(record.Value)
-		prefix := record.Key[:strings.LastIndexByte(record.Key, '/')+1]
-		if base, known := needed[prefix]; why != "" || !c.at.Before(before) || known && record.Key > string(appendHex([]byte(prefix), base)) {
-			continue
-		}
-		if keys = append(keys, record.Key); len(keys) == MaxTxnOps {
-			if err := flush(); err != nil {
-				return purged, err
-			}
-		}
-	}
-	return purged, flush()
+	return needed, nil
 }

@@ -575,10 +575,7 @@ func (m *machine) end(r *rapid.T) {
 	}
 	_, err = m.engines[1].Purge(m.ctx, alice, m.clock.Now())
 	require.NoError(r, err)
-	for record, err := range m.store.Scan(m.ctx, "") {
-		require.NoError(r, err)
-		require.Regexp(r, "^(flag/|flagchange/|template/)", record.Key, "nothing is left")
-	}
+	nothingLeft(r, m.store)
 	if m.path != "" {
 		require.NoError(r, m.store.Close())
 	}

@@ -1,0 +1,232 @@
+package flagstage_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/storetest"
+)
+
+// withFlag is a world on a model of a store, with its flag.
+func withFlag(t *testing.T) (*world, flagstage.Store) {
+	store := storetest.NewModel()
+	w := worldOn(t, store, flagstage.NewVirtualClock(start))
+	_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
+	require.NoError(t, err)
+	return w, store
+}
+
+// starts starts a workflow with an id.
+func (w *world) starts(id string, stages ...flagstage.Stage) flagstage.StoredWorkflow {
+	s, err := w.StartWorkflow(w.Context(), alice, releaseOf(id, stages...))
+	require.NoError(w, err)
+	return s
+}
+
+// nothingLeft checks that there is no workflow in a store, and nothing of one but
+// plans.
+func nothingLeft(t require.TestingT, store flagstage.Store) {
+	for r, err := range store.Scan(context.Background(), "") {
+		require.NoError(t, err)
+		require.Regexp(t, "^(flag|flagchange|plan|template)/", r.Key)
+	}
+}
+
+func TestADeletedWorkflowDoesNotGoOn(t *testing.T) {
+	w, store := withFlag(t)
+	w.starts("w", turnsOff(hours(1)))
+	require.NoError(t, w.DeleteWorkflow(t.Context(), alice, "w"))
+	require.ErrorIs(t, w.DeleteWorkflow(t.Context(), alice, "w"), flagstage.ErrNotFound)
+	w.tick(2)
+	require.True(t, w.environment().On())
+	_, err := w.Workflow(t.Context(), alice, "w")
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+	nothingLeft(t, store)
+	w.starts("w", turnsOff())
+	require.False(t, w.environment().On(), "its id can be used again")
+}
+
+// TestATickTakesAwayWhatADeletionHasLeft whatever the clock says.
+func TestATickTakesAwayWhatADeletionHasLeft(t *testing.T) {
+	storetest.Sweep(t, func(t *testing.T, plan storetest.Plan) bool {
+		w, store := withFlag(t)
+		w.starts("w", turnsOff(hours(1)))
+		w.clock.Set(start.AddDate(5, 0, 0))
+		faulty := storetest.Faulty(store, plan)
+		err := worldOn(t, faulty, w.clock).DeleteWorkflow(t.Context(), alice, "w")
+		faulty.Restart()
+		w.clock.Set(start.AddDate(-5, 0, 0))
+		w = worldOn(t, store, w.clock)
+		_, readErr := w.Workflow(t.Context(), alice, "w")
+		if err == nil {
+			require.ErrorIs(t, readErr, flagstage.ErrNotFound)
+		}
+		if readErr == nil {
+			require.NoError(t, w.DeleteWorkflow(t.Context(), alice, "w"))
+		} else {
+			require.ErrorIs(t, readErr, flagstage.ErrNotFound)
+			_, err = w.Tick(t.Context())
+			require.NoError(t, err)
+		}
+		nothingLeft(t, store)
+		w.clock.Set(start)
+		w.starts("w", turnsOff())
+		return faulty.Fired()
+	})
+}
+
+// TestABurialTouchesNoNewWorkflow is about an engine that takes away a workflow
+// with many events, while another one has done so, and the id is used again.
+func TestABurialTouchesNoNewWorkflow(t *testing.T) {
+	w, store := withFlag(t)
+	w.starts("w", turnsOff(hours(1)))
+	for range 80 {
+		_, err := w.Pause(t.Context(), alice, "w", "")
+		require.NoError(t, err)
+		_, err = w.Resume(t.Context(), alice, "w", "")
+		require.NoError(t, err)
+	}
+	quick := &interloper{Store: store}
+	quick.before = func() { // before the workflow is marked
+		quick.before = func() { // before its events go
+			_, err := w.Tick(context.Background())
+			require.NoError(t, err)
+			w.starts("w", turnsOff(hours(1)))
+			for range 80 {
+				_, err := w.Pause(context.Background(), alice, "w", "")
+				require.NoError(t, err)
+				_, err = w.Resume(context.Background(), alice, "w", "")
+				require.NoError(t, err)
+			}
+		}
+	}
+	require.NoError(t, worldOn(t, quick, w.clock).DeleteWorkflow(t.Context(), alice, "w"))
+	require.Nil(t, quick.before)
+	replays(t, w.get("w"))
+}
+
+func TestPurgeTakesAwayWhatHasEnded(t *testing.T) {
+	w, store := withFlag(t)
+	w.starts("completed", turnsOff())
+	w.starts("cancelled", turnsOff(hours(1)))
+	w.starts("failed", turnsOn(flagstage.Approval{}))
+	w.starts("active", turnsOn(flagstage.Approval{}))
+	w.starts("paused", turnsOn(hours(100)))
+	w.clock.Set(after(1))
+	_, err := w.Cancel(t.Context(), alice, "cancelled", "because")
+	require.NoError(t, err)
+	_, err = w.Review(t.Context(), bob, "failed", flagstage.Review{Kind: flagstage.ReviewDecline})
+	require.NoError(t, err)
+	_, err = w.Pause(t.Context(), alice, "paused", "")
+	require.NoError(t, err)
+	w.clock.Set(after(2))
+	w.starts("later", turnsOn())
+
+	purge := func(hours float64) flagstage.Purged {
+		p, err := w.Purge(t.Context(), alice, after(hours))
+		require.NoError(t, err)
+		return p
+	}
+	require.Equal(t, flagstage.Purged{}, purge(0))
+	require.Equal(t, flagstage.Purged{Workflows: 1, Plans: 1, Changes: 2}, purge(0.5), "the others began after these changes")
+	require.Equal(t, flagstage.Purged{}, purge(1))
+	require.Equal(t, flagstage.Purged{Workflows: 2, Plans: 2}, purge(1.5))
+	require.Equal(t, flagstage.Purged{}, purge(1000), "what has ended now is kept, as is what comes")
+	w.clock.Set(after(3))
+	require.Equal(t, flagstage.Purged{Workflows: 1, Plans: 1}, purge(1000))
+	for _, id := range []string{"active", "paused"} {
+		replays(t, w.get(id))
+		require.NoError(t, w.DeleteWorkflow(t.Context(), alice, id))
+	}
+	require.Equal(t, flagstage.Purged{Plans: 2, Changes: 1}, purge(3))
+	require.Len(t, content(t, store), 1, "only the flag is left")
+	_, err = w.Purge(t.Context(), alice, time.Time{})
+	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+}
+
+// TestAPurgeAndAStartDoNoHarmToEachOther has a workflow of a plan start before each
+// commit of a purge that may take the plan away.
+func TestAPurgeAndAStartDoNoHarmToEachOther(t *testing.T) {
+	for n := range 6 {
+		w, store := withFlag(t)
+		plan := w.starts("w", turnsOff()).Plan()
+		w.clock.Set(after(1))
+		quick := &interloper{Store: store}
+		quick.before = nth(quick, n, func() {
+			_, err := w.StartPlan(context.Background(), alice, plan, flagstage.WorkflowInput{ID: "again"})
+			require.NoError(t, err)
+		})
+		_, err := worldOn(t, quick, w.clock).Purge(t.Context(), alice, after(1))
+		require.NoError(t, err)
+		if quick.before != nil {
+			require.Greater(t, n, 2, "a purge has some commits")
+			return
+		}
+		replays(t, worldOn(t, store, w.clock).get("again"))
+		_, err = w.StartPlan(t.Context(), alice, plan, flagstage.WorkflowInput{ID: "once more"})
+		require.Error(t, err)
+		_, err = w.StartPlan(t.Context(), alice, plan, flagstage.WorkflowInput{ID: "once-more"})
+		require.NoError(t, err, "an engine that knew the plan writes it again")
+		replays(t, worldOn(t, store, w.clock).get("once-more"))
+	}
+}
+
+// nth returns what does something before the commit with a number, counted from 0.
+func nth(i *interloper, n int, do func()) func() {
+	if n == 0 {
+		return do
+	}
+	return func() { i.before = nth(i, n-1, do) }
+}
+
+// TestPurgedChangesAreNeededByNobody is about workflows that started before, during
+// and after a purge, and the change of another that each stands against.
+func TestPurgedChangesAreNeededByNobody(t *testing.T) {
+	rename := func(w *world, name string) {
+		_, err := w.PatchFlag(w.Context(), carol, theTarget.ProjectKey, theTarget.FlagKey, flags.Patch{Instructions: []flags.Instruction{flags.UpdateName(name)}}, flagstage.FlagWrite{IgnoreConflicts: true})
+		require.NoError(w, err)
+	}
+	release := doing([]flagstage.Condition{hours(10)}, flags.UpdateName("released"))
+	w, _ := withFlag(t)
+	rename(w, "before")
+	w.starts("w", release)
+	rename(w, "behind")
+	w.clock.Set(after(2))
+	p, err := w.Purge(t.Context(), alice, after(2))
+	require.NoError(t, err)
+	require.Equal(t, flagstage.Purged{Changes: 2}, p, "that the flag was put, and the change before")
+	w.tick(10)
+	require.Equal(t, flagstage.StatusFailed, w.get("w").Status())
+
+	p, err = w.Purge(t.Context(), alice, after(1))
+	require.NoError(t, err)
+	require.Zero(t, p.Changes, "a failed one may be retried")
+	_, err = w.Retry(t.Context(), bob, "w", flagstage.Retry{Reason: "because"})
+	require.NoError(t, err)
+	require.Equal(t, flagstage.StatusFailed, w.get("w").Status())
+	s, err := w.Retry(t.Context(), bob, "w", flagstage.Retry{Reason: "because", IgnoreConflicts: true})
+	require.NoError(t, err)
+	require.Equal(t, flagstage.StatusCompleted, s.Status())
+}
+
+// TestAStartDependsOnTheFlagAsItWasJudged is about a change that comes between: the
+// start is made once more, after it. So a purge knows which changes are needed.
+func TestAStartDependsOnTheFlagAsItWasJudged(t *testing.T) {
+	w, store := withFlag(t)
+	quick := &interloper{Store: store}
+	tries := 0
+	quick.before = func() {
+		tries++
+		_, err := w.PatchFlag(context.Background(), carol, theTarget.ProjectKey, theTarget.FlagKey, flags.Patch{Instructions: []flags.Instruction{flags.UpdateName("between")}}, flagstage.FlagWrite{})
+		require.NoError(t, err)
+	}
+	worldOn(t, quick, w.clock).starts("w", doing([]flagstage.Condition{hours(10)}, flags.UpdateName("released")))
+	require.Equal(t, 1, tries)
+	w.tick(20)
+	require.Equal(t, flagstage.StatusCompleted, w.get("w").Status(), "it began after the change")
+}
