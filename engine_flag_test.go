@@ -317,4 +317,3 @@ func TestADryRunTellsOfConflictsWithOtherReleases(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, run.Conflicts)
 }
-
