@@ -123,7 +123,11 @@ func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite,
 		before := h.flag
 		h.change(next, request.Actor.Identity(), now)
 		if !how.IgnoreConflicts {
-			if err := u.pendingFailures(h, before); err != nil {
+			err := u.pendingFailures(h, before)
+			if errors.Is(err, ErrConflict) && try < maxTries {
+				continue // a workflow has ended meanwhile
+			}
+			if err != nil {
 				return StoredFlag{}, err
 			}
 		}

@@ -275,7 +275,8 @@ func noFlag(project, key string) error {
 }
 
 // changes returns the changes of a flag after the one with a number, up to
-// another, in their order. Those that were purged are left out.
+// another, in their order. The error wraps [ErrConflict] if one of them is missing:
+// the workflow that needed them has ended, and they were purged, since it was read.
 func (e *Engine) changes(ctx context.Context, project, key string, after, last int64) (list []flagChange, err error) {
 	for n := after + 1; n <= last; n++ {
 		record, err := e.store.Get(ctx, flagChangeKey(project, key, n))
@@ -283,7 +284,7 @@ func (e *Engine) changes(ctx context.Context, project, key string, after, last i
 		case err != nil:
 			return nil, fmt.Errorf("read changes of flag %s: %w", quoteKey(key), err)
 		case record.Revision == 0:
-			continue
+			return nil, fmt.Errorf("%w: the change %d of flag %s is missing; read the workflow again", ErrConflict, n, quoteKey(key))
 		}
 		c, why := decodeChange(record.Value)
 		if why != "" {

@@ -382,9 +382,11 @@ func (e *Engine) Workflow(ctx context.Context, actor Actor, id string) (StoredWo
 		w, err := e.storedOf(ctx, in, revision)
 		if err == nil {
 			w.Conflicts, err = e.conflictsOf(ctx, in)
-			return w, err
 		}
-		if !errors.Is(err, ErrConflict) || try == maxTries {
+		switch {
+		case err == nil:
+			return w, nil
+		case !errors.Is(err, ErrConflict) || try == maxTries:
 			return StoredWorkflow{}, err
 		}
 	}
