@@ -291,10 +291,8 @@ func (e *Engine) beginDocument(ctx context.Context, request Request, document []
 	if err := e.begin(ctx, request); err != nil {
 		return nil, err
 	}
-	if limit := e.limits.DocumentBytes; limit > 0 && len(document) > limit {
-		var problems Problems
-		problems.Errorf("", flags.CodeTooLarge, "the document has %d bytes; at most %d are allowed", len(document), limit)
-		return nil, problems.Err()
+	if err := e.measure(document); err != nil {
+		return nil, err
 	}
 	r := newReader(document, request.Verb == VerbImportTemplate, e.reading)
 	r.rules = e.rules
@@ -306,6 +304,17 @@ func (e *Engine) beginDocument(ctx context.Context, request Request, document []
 		}
 	}
 	return r, nil
+}
+
+// measure returns an error if a document is larger than this engine allows.
+func (e *Engine) measure(document []byte) error {
+	limit := e.limits.DocumentBytes
+	if limit == 0 || len(document) <= limit {
+		return nil
+	}
+	var problems Problems
+	problems.Errorf("", flags.CodeTooLarge, "the document has %d bytes; at most %d are allowed", len(document), limit)
+	return problems.Err()
 }
 
 // now returns what time it is, or the first or last instant of the years 1970 to

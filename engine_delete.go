@@ -10,8 +10,11 @@ import (
 
 // DeleteWorkflow deletes a workflow in any state: what has not run does not
 // run, and what has run is not undone. An action that is under way is not called
-// back. The events go too. One that cannot be read can be deleted. The error wraps [ErrNotFound] if there is no such
-// workflow.
+// back. The events go too. One that cannot be read can be deleted. The error wraps
+// [ErrNotFound] if there is no such workflow.
+//
+// Its identifier can be used again, but not where an [Applier] remembers the keys
+// and numbers of deliveries: it would take those of the new workflow for late ones.
 //
 // The workflow is gone when the first of several commits is done; if the process
 // ends before the last, the next tick takes away the rest.

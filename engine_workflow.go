@@ -60,6 +60,9 @@ func (e *Engine) StartWorkflowJSON(ctx context.Context, actor Actor, document []
 
 // readWorkflow reads a request whose other settings are given.
 func (e *Engine) readWorkflow(document []byte, settings *WorkflowInput) (WorkflowInput, Problems, error) {
+	if err := e.measure(document); err != nil {
+		return WorkflowInput{}, nil, err
+	}
 	input, problems := ReadWorkflow(document, WithHostKinds(e.reading.HostKinds...), WithTemplateKey(settings.TemplateKey))
 	if err := problems.Err(); err != nil {
 		return WorkflowInput{}, nil, err

@@ -325,3 +325,18 @@ func TestAConflictIsToldInASentence(t *testing.T) {
 		Reason: flagstage.ReasonConflict, Comment: conflicts[0].Message,
 	})
 }
+
+func TestDocumentsOfReleasesAreNoLargerThanTheEngineAllows(t *testing.T) {
+	document := []byte(`{"name":"n","stages":[{"action":{"instructions":[{"kind":"turnFlagOff"}]}}]}`)
+	for limit, fits := range map[int]bool{0: true, len(document): true, len(document) - 1: false} {
+		w := newWorld(t, flagstage.WithLimits(flagstage.Limits{DocumentBytes: limit}))
+		_, err := w.StartWorkflowJSON(t.Context(), alice, document, flagstage.WorkflowInput{Target: theTarget})
+		if fits {
+			require.NoError(t, err)
+			require.False(t, w.environment().On())
+		} else {
+			require.ErrorContains(t, err, "at most")
+			require.True(t, w.environment().On())
+		}
+	}
+}
