@@ -12,7 +12,7 @@ import (
 	"github.com/flagstage/flagstage/flags"
 )
 
-// in changes a flag of the project of testdata by instructions.
+// patches changes a flag of the project of testdata.
 func (w *world) patches(key, environment string, how flagstage.FlagWrite, list ...flags.Instruction) error {
 	_, err := w.PatchFlag(w.Context(), carol, theTarget.ProjectKey, key, flags.Patch{Environment: environment, Instructions: list}, how)
 	return err

@@ -42,7 +42,6 @@ type machine struct {
 	got     *deliveries // nil: actions are applied to the store's flag
 
 	releases map[string]*releaseModel
-	gone     int // workflows that were deleted
 	writes   []write
 	version  int64 // of the flag
 	cursor   flagstage.Cursor
@@ -412,7 +411,6 @@ func (m *machine) noteDeletions(r *rapid.T) {
 	for id := range m.releases {
 		if !left[id] {
 			delete(m.releases, id)
-			m.gone++
 			if m.got != nil { // whoever takes its id begins anew
 				m.got.forget(id)
 			}
