@@ -159,19 +159,9 @@ func (u *unit) pendingFailures(h *heldFlag, before flags.Flag) error {
 	var list []PendingStage
 	for _, environment := range before.EnvironmentKeys() {
 		target := Origin{ProjectKey: h.project, EnvironmentKey: environment, FlagKey: h.key}
-		for record, err := range u.workflowRecords(u.ctx, target) {
-			if err != nil {
-				return fmt.Errorf("read workflows of flag %s: %w", quoteKey(h.key), err)
-			}
-			in, err := u.instanceOf(u.ctx, record)
-			if errors.Is(err, ErrFormat) {
-				continue // it will not run here
-			}
+		for in, err := range u.pendingWorkflows(u.ctx, target) {
 			if err != nil {
 				return err
-			}
-			if !in.runs() {
-				continue
 			}
 			changes, err := u.changes(u.ctx, h.project, h.key, in.base, h.stored.counter)
 			if err != nil {
@@ -216,14 +206,7 @@ type FlagList struct {
 
 // MarshalJSON returns the flags in the published shape of a list.
 func (l FlagList) MarshalJSON() ([]byte, error) {
-	dst := []byte(`{"items":[`)
-	for i, f := range l.Items {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = f.AppendJSON(dst)
-	}
-	return append(dst, "]}"...), nil
+	return append(appendList([]byte(`{"items":`), l.Items, StoredFlag.AppendJSON), '}'), nil
 }
 
 // Flags returns the flags of a project, or of all if projectKey is "". One that
@@ -413,16 +396,9 @@ func (e *Engine) purgeChanges(ctx context.Context, before time.Time) (purged int
 // of the last one that no workflow needs.
 func (e *Engine) neededChanges(ctx context.Context) (map[string]string, error) {
 	needed := map[string]string{}
-	for record, err := range e.store.Scan(ctx, workflowPrefix) {
+	for in, err := range e.workflowsInNeed(ctx) {
 		if err != nil {
 			return nil, err
-		}
-		if isTombstone(record) {
-			continue
-		}
-		in, err := decodeInstance(record)
-		if err != nil {
-			return nil, fmt.Errorf("%w; changes that it may need cannot be purged", err)
 		}
 		if in.runs() || in.status == StatusFailed { // it may be retried
 			flag := flagChanges(in.target.ProjectKey, in.target.FlagKey)

@@ -223,16 +223,9 @@ func (e *Engine) purgePlans(ctx context.Context) (int, error) {
 // usedPlans returns the keys of the plans that workflows have.
 func (e *Engine) usedPlans(ctx context.Context) (map[string]bool, error) {
 	used := map[string]bool{}
-	for record, err := range e.store.Scan(ctx, workflowPrefix) {
+	for in, err := range e.workflowsInNeed(ctx) {
 		if err != nil {
 			return nil, err
-		}
-		if isTombstone(record) {
-			continue
-		}
-		in, err := decodeInstance(record)
-		if err != nil {
-			return nil, fmt.Errorf("%w; a plan that it may have cannot be purged", err)
 		}
 		used[planPrefix+in.planHash.String()] = true
 	}

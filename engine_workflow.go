@@ -611,6 +611,47 @@ func (e *Engine) zone(name string) (*time.Location, error) {
 	return zone, err
 }
 
+// pendingWorkflows yields the workflows of a flag in an environment that have not
+// ended. One that cannot be read is left out: it will not run here.
+func (e *Engine) pendingWorkflows(ctx context.Context, flag Origin) iter.Seq2[*instance, error] {
+	return func(yield func(*instance, error) bool) {
+		for record, err := range e.workflowRecords(ctx, flag) {
+			var in *instance
+			if err == nil {
+				in, err = e.instanceOf(ctx, record)
+			}
+			switch {
+			case errors.Is(err, ErrFormat), err == nil && !in.runs():
+				continue
+			case err != nil:
+				err = fmt.Errorf("read workflows of flag %s: %w", flag, err)
+			}
+			if !yield(in, err) {
+				return
+			}
+		}
+	}
+}
+
+// workflowsInNeed yields all workflows as their records say, without their plans,
+// to see what they need of what is to be purged. One that cannot be read may need
+// anything: it yields an error.
+func (e *Engine) workflowsInNeed(ctx context.Context) iter.Seq2[*instance, error] {
+	return func(yield func(*instance, error) bool) {
+		for record, err := range e.workflowRecords(ctx, Origin{}) {
+			var in *instance
+			if err == nil {
+				if in, err = decodeInstance(record); err != nil {
+					err = fmt.Errorf("%w; what it may need cannot be purged", err)
+				}
+			}
+			if !yield(in, err) {
+				return
+			}
+		}
+	}
+}
+
 // conflictsOf returns the stages of a workflow that are still to run and would
 // fail if they ran now.
 func (e *Engine) conflictsOf(ctx context.Context, in *instance) ([]WorkflowConflict, error) {
@@ -646,19 +687,9 @@ func (e *Engine) overlaps(ctx context.Context, plan Plan) (list []WorkflowConfli
 	u := e.newUnit(ctx, firstInstant)
 	others := unitFlags{&u.flags, target.ProjectKey}
 	var theirs []foreignChange
-	for record, err := range e.workflowRecords(ctx, target) {
-		if err != nil {
-			return nil, fmt.Errorf("read workflows of flag %s: %w", target, err)
-		}
-		in, err := e.instanceOf(ctx, record)
-		if errors.Is(err, ErrFormat) {
-			continue
-		}
+	for in, err := range e.pendingWorkflows(ctx, target) {
 		if err != nil {
 			return nil, err
-		}
-		if !in.runs() {
-			continue
 		}
 		for _, written := range in.plan.writes(in.stage, s.flag, others) {
 			for _, c := range written {
