@@ -417,24 +417,18 @@ func (t *ticker) note(ctx context.Context, list []result) error {
 		r := u.add(&in, result.revision)
 		r.changed = true
 		r.claim = time.Time{}
-		var w Workflow
-		var events []Event
-		var err error
 		if result.waited {
 			continue // the next one comes at once
 		}
-		if result.err == nil {
-			w, events, err = r.Applied(t.now)
-		} else {
-			failure := t.retries.failure(result.err, r.tries+1, r.at(t.now).now)
-			t.logger.WarnContext(ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", failure.Reason, "error", result.err, "again", failure.RetryAt)
-			w, events, err = r.ActionFailed(failure, t.now)
+		var failure *Failure
+		if result.err != nil {
+			f := t.retries.failure(result.err, r.tries+1, r.at(t.now).now)
+			t.logger.WarnContext(ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", f.Reason, "error", result.err, "again", f.RetryAt)
+			failure = &f
 		}
-		if err != nil { // it does not wait for one any more
+		if err := r.takeResult(failure, t.now); err != nil { // it does not wait for one any more
 			t.logger.WarnContext(ctx, "a result came too late", "workflow", r.id, "error", err)
-			continue
 		}
-		r.take(w, events)
 	}
 	return t.commit(u)
 }

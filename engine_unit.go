@@ -42,6 +42,9 @@ func (u *unit) add(in *instance, revision int64) *running {
 	return r
 }
 
+// isWritten reports whether a commit of the unit writes the workflow's record.
+func (r *running) isWritten() bool { return len(r.events) > 0 || r.changed || r.revision == 0 }
+
 // take notes what a transition has given.
 func (r *running) take(w Workflow, events []Event) {
 	r.Workflow = w
@@ -64,20 +67,30 @@ func (u *unit) act(r *running, until time.Time) error {
 		if err != nil {
 			return err
 		}
-		var w Workflow
-		var events []Event
-		if failure == nil {
-			w, events, err = r.Applied(u.now)
-		} else {
+		if failure != nil {
 			u.logger.WarnContext(u.ctx, "an action failed", "workflow", r.id, "stage", effect.Stage, "reason", failure.Reason, "error", failure.Message)
-			w, events, err = r.ActionFailed(*failure, u.now)
 		}
-		if err != nil {
+		if err := r.takeResult(failure, u.now); err != nil {
 			return err
 		}
-		r.take(w, events)
 	}
 	return nil
+}
+
+// takeResult takes in that the pending action was applied, or, with a failure,
+// that it was not.
+func (r *running) takeResult(failure *Failure, now time.Time) (err error) {
+	var w Workflow
+	var events []Event
+	if failure == nil {
+		w, events, err = r.Applied(now)
+	} else {
+		w, events, err = r.ActionFailed(*failure, now)
+	}
+	if err == nil {
+		r.take(w, events)
+	}
+	return err
 }
 
 // ops returns about how many operations the commit takes.
@@ -90,10 +103,11 @@ func (u *unit) ops() int {
 // it was made of.
 func (u *unit) commit() (int64, error) {
 	txn := u.txn
-	txn.If, txn.Put = slices.Grow(txn.If, u.ops()), slices.Grow(txn.Put, u.ops())
+	room := u.ops()
+	txn.If, txn.Put = slices.Grow(txn.If, room), slices.Grow(txn.Put, room)
 	read := ""
 	for _, r := range u.workflows {
-		if len(r.events) == 0 && !r.changed && r.revision != 0 {
+		if !r.isWritten() {
 			continue
 		}
 		key := workflowPrefix + r.id
@@ -120,16 +134,14 @@ func (u *unit) commit() (int64, error) {
 		u.kept.revision = revision
 		u.plans.put(u.kept.hash, u.kept.storedPlan)
 	}
-	earliest := time.Time{}
+	wakes := false
 	for _, r := range u.workflows {
-		if len(r.events) > 0 || r.changed || r.revision == 0 {
+		if r.isWritten() {
 			r.revision = revision
-			if at := r.wake(); !at.IsZero() && (earliest.IsZero() || at.Before(earliest)) {
-				earliest = at
-			}
+			wakes = wakes || !r.wake().IsZero()
 		}
 	}
-	if !earliest.IsZero() {
+	if wakes {
 		u.pokes.poke()
 	}
 	u.notify()
