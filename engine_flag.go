@@ -1,6 +1,7 @@
 package flagstage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,10 +63,7 @@ func (e *Engine) PutFlag(ctx context.Context, actor Actor, projectKey string, fl
 	if err := e.begin(ctx, request); err != nil {
 		return StoredFlag{}, err
 	}
-	if err := checkKey("the project", projectKey); err != nil {
-		return StoredFlag{}, err
-	}
-	if err := checkKey("the flag", flag.Key()); err != nil {
+	if err := cmp.Or(checkKey("the project", projectKey), checkKey("the flag", flag.Key())); err != nil {
 		return StoredFlag{}, err
 	}
 	return e.changeFlag(ctx, request, how, func(*unit, flags.Flag) (flags.Flag, error) { return flag, nil })
@@ -260,10 +258,8 @@ func (e *Engine) PutSegment(ctx context.Context, actor Actor, projectKey, enviro
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbPutSegment, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}, SegmentKey: segment.Key()}); err != nil {
 		return StoredSegment{}, err
 	}
-	for _, k := range []struct{ what, key string }{{"the project", projectKey}, {"the environment", environmentKey}, {"the segment", segment.Key()}} {
-		if err := checkKey(k.what, k.key); err != nil {
-			return StoredSegment{}, err
-		}
+	if err := cmp.Or(checkKey("the project", projectKey), checkKey("the environment", environmentKey), checkKey("the segment", segment.Key())); err != nil {
+		return StoredSegment{}, err
 	}
 	key := segmentRecordKey(projectKey, environmentKey, segment.Key())
 	operation := e.operations.next()
@@ -312,10 +308,8 @@ func (e *Engine) Segments(ctx context.Context, actor Actor, projectKey, environm
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListSegments, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}}); err != nil {
 		return nil, err
 	}
-	for _, k := range []struct{ what, key string }{{"the project", projectKey}, {"the environment", environmentKey}} {
-		if err := checkKey(k.what, k.key); err != nil {
-			return nil, err
-		}
+	if err := cmp.Or(checkKey("the project", projectKey), checkKey("the environment", environmentKey)); err != nil {
+		return nil, err
 	}
 	list := []StoredSegment{}
 	for record, err := range e.store.Scan(ctx, segmentRecordKey(projectKey, environmentKey, "")) {
