@@ -210,11 +210,7 @@ func (p *program) listFlags(e *flagstage.Engine, project, format string) error {
 	if err := p.printFlags(list, format); err != nil {
 		return err
 	}
-	for _, unreadable := range list.Unreadable {
-		p.complain(fmt.Errorf("flag list: %w", unreadable))
-		err = errInvalid
-	}
-	return err
+	return complainOfAll(p, "flag list", list.Unreadable)
 }
 
 func (p *program) printFlags(list flagstage.FlagList, format string) error {

@@ -261,6 +261,16 @@ func (p *program) complain(err error) {
 	fmt.Fprintf(p.stderr, "flagstage: %s\n", escape.Terminal(err.Error()))
 }
 
+// complainOfAll prints a line for each of what a list cannot show. It returns
+// errInvalid if there is any.
+func complainOfAll[E error](p *program, command string, list []E) (err error) {
+	for _, unreadable := range list {
+		p.complain(fmt.Errorf("%s: %w", command, unreadable))
+		err = errInvalid
+	}
+	return err
+}
+
 // one returns the only argument.
 func one(what string, arguments []string) (string, error) {
 	if len(arguments) != 1 {

@@ -153,11 +153,7 @@ func (p *program) list(e *flagstage.Engine, search, format string) error {
 	if err := p.printList(list, format); err != nil {
 		return err
 	}
-	for _, unreadable := range list.Unreadable {
-		p.complain(fmt.Errorf("list: %w", unreadable))
-		err = errInvalid
-	}
-	return err
+	return complainOfAll(p, "list", list.Unreadable)
 }
 
 func (p *program) printList(list flagstage.TemplateList, format string) error {

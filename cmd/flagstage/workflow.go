@@ -91,11 +91,7 @@ func (p *program) listWorkflows(e *flagstage.Engine, q flagstage.WorkflowQuery, 
 	if err := p.printWorkflows(list, q, format); err != nil {
 		return err
 	}
-	for _, unreadable := range list.Unreadable {
-		p.complain(fmt.Errorf("workflows: %w", unreadable))
-		err = errInvalid
-	}
-	return err
+	return complainOfAll(p, "workflows", list.Unreadable)
 }
 
 func (p *program) printWorkflows(list flagstage.WorkflowList, q flagstage.WorkflowQuery, format string) error {
