@@ -74,33 +74,40 @@ const killAfter = 150
 // kill starts writers and kills them.
 func (k *killed) kill(random *rand.Rand, path string) error {
 	k.tried++
-	c, err := startChild(nil, "writers", "-path", path, "-writers", fmt.Sprint(killWriters), "-seed", fmt.Sprint(random.Uint64()))
+	open, err := killChild(random, killAfter, k.note, "writers", "-path", path, "-writers", fmt.Sprint(killWriters), "-seed", fmt.Sprint(random.Uint64()))
+	if !open {
+		k.early++
+	}
+	return err
+}
+
+// killChild starts a child and kills it at a random moment: after so many lines at
+// the latest, each of which is noted, or before it says that it is open, which is
+// told. It is an error if the child ends otherwise, or a line is none.
+func killChild(random *rand.Rand, most int, note func(line string) error, arguments ...string) (open bool, err error) {
+	c, err := startChild(nil, arguments...)
 	if err != nil {
-		return err
+		return false, err
 	}
 	end := func() { c.Process.Kill() }
-	left := 1 + random.IntN(killAfter)
+	left := 1 + random.IntN(most)
 	delay := time.Duration(random.Int64N(int64(3 * time.Millisecond)))
 	if random.IntN(8) == 0 { // some are killed before they are open
 		time.AfterFunc(10*delay, end)
 	}
-	open := false
 	var wrong error
 	for line := range c.lines() {
 		open = open || line == "open"
-		wrong = errors.Join(wrong, k.note(line))
+		wrong = errors.Join(wrong, note(line))
 		if left--; left == 0 {
 			time.AfterFunc(delay, end)
 		}
 	}
-	if !open {
-		k.early++
-	}
 	ended := c.wait()
 	if c.killed() || c.ProcessState.ExitCode() != -1 || wrong != nil {
-		return errors.Join(errors.New("the writers ended by themselves"), ended, wrong)
+		return open, errors.Join(fmt.Errorf("the process of %s ended by itself", arguments[0]), ended, wrong)
 	}
-	return nil
+	return open, nil
 }
 
 // look holds the store against what was promised.

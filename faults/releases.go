@@ -103,33 +103,11 @@ func (k *killedReleases) kill(generation int) error {
 	if k.log != "" {
 		arguments = append(arguments, "-log", k.log)
 	}
-	c, err := startChild(nil, arguments...)
-	if err != nil {
-		return err
-	}
-	end := func() { c.Process.Kill() }
-	left := 1 + k.random.IntN(2*killAfter)
-	delay := time.Duration(k.random.Int64N(int64(3 * time.Millisecond)))
-	if k.random.IntN(8) == 0 { // some are killed before they are open
-		time.AfterFunc(10*delay, end)
-	}
-	open := false
-	var wrong error
-	for line := range c.lines() {
-		open = open || line == "open"
-		wrong = errors.Join(wrong, k.ledger.note(line))
-		if left--; left == 0 {
-			time.AfterFunc(delay, end)
-		}
-	}
+	open, err := killChild(k.random, 2*killAfter, k.ledger.note, arguments...)
 	if !open {
 		k.early++
 	}
-	ended := c.wait()
-	if c.killed() || c.ProcessState.ExitCode() != -1 || wrong != nil {
-		return errors.Join(errors.New("the process ended by itself"), ended, wrong)
-	}
-	return nil
+	return err
 }
 
 // look holds what is there against what was promised, at last after all
