@@ -1,6 +1,7 @@
 package flagstage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,37 +51,6 @@ type Delivery struct {
 	Instructions []flags.Instruction
 }
 
-// lanes see to it that two actions for one flag are not delivered at the same
-// time. It is safe for concurrent use; the zero lanes are empty.
-type lanes struct {
-	mu   sync.Mutex
-	last map[Origin]chan struct{} // closed when the last delivery for a flag is over
-}
-
-// enter returns a channel that is closed when the delivery may begin, and what to
-// call when it is over.
-func (l *lanes) enter(flag Origin) (before <-chan struct{}, over func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last == nil {
-		l.last = map[Origin]chan struct{}{}
-	}
-	ahead, mine := l.last[flag], make(chan struct{})
-	if ahead == nil {
-		ahead = make(chan struct{})
-		close(ahead)
-	}
-	l.last[flag] = mine
-	return ahead, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		close(mine)
-		if l.last[flag] == mine {
-			delete(l.last, flag)
-		}
-	}
-}
-
 // Key names what is to be applied, in the same way at each try of a round: the
 // workflow, the stage and the round.
 func (d Delivery) Key() string {
@@ -118,23 +88,21 @@ type Retries struct {
 	MaxBackoff time.Duration // but never longer
 }
 
-// defaultRetries are those of an engine that is not told otherwise: within
-// about a quarter of an hour.
-var defaultRetries = Retries{Limit: 12, Backoff: time.Second, MaxBackoff: 5 * time.Minute}
+// What retries are in an engine that is not told otherwise: within about a quarter
+// of an hour.
+const (
+	defaultTries      = 12
+	defaultBackoff    = time.Second
+	defaultMaxBackoff = 5 * time.Minute
+)
 
 func (r *Retries) complete() error {
 	if r.Limit < 0 || r.Backoff < 0 || r.MaxBackoff < 0 {
 		return fmt.Errorf("%w: new engine: retries: a number is negative", ErrInvalidRequest)
 	}
-	if r.Limit == 0 {
-		r.Limit = defaultRetries.Limit
-	}
-	if r.Backoff == 0 {
-		r.Backoff = defaultRetries.Backoff
-	}
-	if r.MaxBackoff == 0 {
-		r.MaxBackoff = max(defaultRetries.MaxBackoff, r.Backoff)
-	}
+	r.Limit = cmp.Or(r.Limit, defaultTries)
+	r.Backoff = cmp.Or(r.Backoff, defaultBackoff)
+	r.MaxBackoff = cmp.Or(r.MaxBackoff, max(defaultMaxBackoff, r.Backoff))
 	return nil
 }
 
@@ -161,4 +129,35 @@ func (r *Retries) failure(err error, try int, now time.Time) Failure {
 		}
 	}
 	return f
+}
+
+// lanes see to it that two actions for one flag are not delivered at the same
+// time. It is safe for concurrent use; the zero lanes are empty.
+type lanes struct {
+	mu   sync.Mutex
+	last map[Origin]chan struct{} // closed when the last delivery for a flag is over
+}
+
+// enter returns a channel that is closed when the delivery may begin, and what to
+// call when it is over.
+func (l *lanes) enter(flag Origin) (before <-chan struct{}, over func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil {
+		l.last = map[Origin]chan struct{}{}
+	}
+	ahead, mine := l.last[flag], make(chan struct{})
+	if ahead == nil {
+		ahead = make(chan struct{})
+		close(ahead)
+	}
+	l.last[flag] = mine
+	return ahead, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		close(mine)
+		if l.last[flag] == mine {
+			delete(l.last, flag)
+		}
+	}
 }
