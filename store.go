@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"time"
 
@@ -130,11 +129,12 @@ func (t *Txn) Validate() error {
 		return fmt.Errorf("%w: it has %d operations; at most %d are allowed", ErrTxn, n, MaxTxnOps)
 	}
 	size := 0
-	for i, c := range t.If {
+	var checked, written keySet
+	for _, c := range t.If {
 		if err := checkStoreKey(c.Key); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(t.If[:i], func(before Check) bool { return before.Key == c.Key }) {
+		if !checked.add(c.Key) {
 			return twice(c.Key)
 		}
 		if c.Revision < 0 {
@@ -142,11 +142,11 @@ func (t *Txn) Validate() error {
 		}
 		size += len(c.Key)
 	}
-	for i, r := range t.Put {
+	for _, r := range t.Put {
 		if err := checkStoreKey(r.Key); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(t.Put[:i], func(before Record) bool { return before.Key == r.Key }) {
+		if !written.add(r.Key) {
 			return twice(r.Key)
 		}
 		if len(r.Value) > MaxStoreValue {
@@ -157,11 +157,11 @@ func (t *Txn) Validate() error {
 		}
 		size += len(r.Key) + len(r.Value)
 	}
-	for i, key := range t.Delete {
+	for _, key := range t.Delete {
 		if err := checkStoreKey(key); err != nil {
 			return err
 		}
-		if slices.Contains(t.Delete[:i], key) || slices.ContainsFunc(t.Put, func(r Record) bool { return r.Key == key }) {
+		if !written.add(key) {
 			return twice(key)
 		}
 		size += len(key)
@@ -170,6 +170,33 @@ func (t *Txn) Validate() error {
 		return fmt.Errorf("%w: it has %d bytes; at most %d are allowed", ErrTxn, size, MaxTxnBytes)
 	}
 	return nil
+}
+
+// keySet is the keys of a transaction, at most MaxTxnOps. It is on the stack, and
+// no slower than it must be, since each commit needs it.
+type keySet struct {
+	n     int
+	keys  [MaxTxnOps]string
+	slots [2 * MaxTxnOps]uint8 // place in keys, from 1; 0: free
+}
+
+// add adds a key. It returns false if that was there before.
+func (s *keySet) add(key string) bool {
+	hash := uint32(len(key))
+	for i := max(0, len(key)-16); i < len(key); i++ { // keys differ most at their ends
+		hash = hash*16777619 ^ uint32(key[i])
+	}
+	for at := (hash ^ hash>>16) % uint32(len(s.slots)); ; at = (at + 1) % uint32(len(s.slots)) {
+		switch k := s.slots[at]; {
+		case k == 0:
+			s.keys[s.n] = key
+			s.n++
+			s.slots[at] = uint8(s.n)
+			return true
+		case s.keys[k-1] == key:
+			return false
+		}
+	}
 }
 
 func twice(key string) error { return fmt.Errorf("%w: key %q stands twice", ErrTxn, key) }

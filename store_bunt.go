@@ -165,7 +165,7 @@ const (
 // firstDue is how many records the first page of what is due holds at most; each
 // later one holds twice as many. Who asks for what is due often takes a few and
 // asks again.
-const firstDue = 64
+const firstDue = 40
 
 // pages yields the records of page after page. next returns one, and whether
 // it is the last.
@@ -254,6 +254,7 @@ func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64, mo
 		return nil, after, true, err
 	}
 	entries, size := s.due.page(after, until, most), 0
+	page = make([]Record, 0, len(entries))
 	for _, e := range entries {
 		if size >= pageBytes {
 			return page, after, false, nil
