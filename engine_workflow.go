@@ -106,7 +106,7 @@ func startRequest(actor Actor, input *WorkflowInput) Request {
 // start starts a workflow, of the plan if there is one already.
 func (e *Engine) start(ctx context.Context, actor Actor, input *WorkflowInput, plan *Plan) (StoredWorkflow, error) {
 	now := Instant(e.clock.Now())
-	if err := e.judgeStart(actor, *input, plan, now); err != nil {
+	if err := e.judgeStart(actor, input, plan, now); err != nil {
 		return StoredWorkflow{}, err
 	}
 	for try := 1; ; try++ {
@@ -242,11 +242,8 @@ type bound struct {
 
 // judgeStart returns what is wrong with a request by itself, or with the plan if
 // there is one already.
-func (e *Engine) judgeStart(actor Actor, input WorkflowInput, plan *Plan, now time.Time) error {
-	if plan != nil {
-		input.Stages = plan.stages()
-	}
-	return judgeWorkflow(&input, &Creation{Now: now, IDs: e.ids, Actor: actor}, e.rules, plan != nil).Err()
+func (e *Engine) judgeStart(actor Actor, input *WorkflowInput, plan *Plan, now time.Time) error {
+	return judgeWorkflow(input, plan, &Creation{Now: now, IDs: e.ids, Actor: actor}, e.rules).Err()
 }
 
 // bind makes the plan of a request that was judged, unless there is one, and
@@ -344,7 +341,7 @@ func (e *Engine) DryRunWorkflow(ctx context.Context, actor Actor, input Workflow
 		return DryRun{}, err
 	}
 	now := Instant(e.clock.Now())
-	if err := e.judgeStart(actor, input, nil, now); err != nil {
+	if err := e.judgeStart(actor, &input, nil, now); err != nil {
 		return DryRun{}, err
 	}
 	b, err := e.bind(ctx, actor, &input, nil, now)

@@ -9,12 +9,12 @@ func Stored(w StoredWorkflow, events []Event) StoredWorkflow {
 // JudgeWorkflow judges a request as what starts it does, at most so many stages
 // being allowed.
 func JudgeWorkflow(in WorkflowInput, creation Creation, stages int) Problems {
-	return judgeWorkflow(&in, &creation, rules{stages: stages, hosts: []string{}}, false)
+	return judgeWorkflow(&in, nil, &creation, rules{stages: stages, hosts: []string{}})
 }
 
 // JudgePlanned judges a request beside which there is a plan.
 func JudgePlanned(in WorkflowInput, creation Creation) Problems {
-	return judgeWorkflow(&in, &creation, rules{}, true)
+	return judgeWorkflow(&in, new(Plan), &creation, rules{})
 }
 
 // TemplateOf returns the template that a request's stages are.

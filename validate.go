@@ -140,13 +140,21 @@ func (j *judge) origin(o Origin, missing string) {
 	}
 }
 
-func (j *judge) stages(stages []Stage) {
+// number judges how many stages there are.
+func (j *judge) number(stages []Stage) (ok bool) {
 	limit := maxStages
 	if j.rules.stages > 0 {
 		limit = min(limit, j.rules.stages)
 	}
 	if len(stages) > limit {
 		j.errorf("/stages", flags.CodeTooLarge, "%s", tooMany("stages", limit))
+		return false
+	}
+	return true
+}
+
+func (j *judge) stages(stages []Stage) {
+	if !j.number(stages) {
 		return
 	}
 	slots := 0
@@ -186,12 +194,22 @@ func (j *judge) inStage(s *Stage) (slots int) {
 		}
 		if problems := in.Validate(); problems != nil {
 			j.problems.AddAll(fmt.Sprintf("%s/action/instructions/%d", j.pointer(), i), problems)
-		} else if kind := string(in.Kind()); j.rules.hosts != nil && in.Scope() == "" && !slices.Contains(j.rules.hosts, kind) {
-			j.errorf(fmt.Sprintf("/action/instructions/%d/kind", i), flags.CodeUnknownKind,
-				"%s is no kind of instruction that this engine knows; make it known with WithHostKinds", strictjson.Quote(kind))
+		} else {
+			j.host(i, in)
 		}
 	}
 	return slots
+}
+
+// host judges whether an instruction of a host's kind is one that the engine knows.
+func (j *judge) host(i int, in flags.Instruction) {
+	if j.rules.hosts == nil || in.Scope() != "" {
+		return
+	}
+	if kind := string(in.Kind()); !slices.Contains(j.rules.hosts, kind) {
+		j.errorf(fmt.Sprintf("/action/instructions/%d/kind", i), flags.CodeUnknownKind,
+			"%s is no kind of instruction that this engine knows; make it known with WithHostKinds", strictjson.Quote(kind))
+	}
 }
 
 // key judges a key that people chose.

@@ -163,16 +163,39 @@ func (r *workflowReader) judgeWorkflow() Problems {
 }
 
 // judgeWorkflow returns all that is wrong with a request of Go values, and with
-// the creation that starts it. planned says that there is a plan, which takes the
-// place of stages, template and parameters.
-func judgeWorkflow(input *WorkflowInput, creation *Creation, rules rules, planned bool) (problems Problems) {
+// the creation that starts it. A plan, if there is one, takes the place of stages,
+// template and parameters.
+func judgeWorkflow(input *WorkflowInput, plan *Plan, creation *Creation, rules rules) (problems Problems) {
 	j := newJudge(&problems)
 	j.rules = rules
 	j.now = Instant(creation.Now)
 	j.creation(creation, true, input.ID == "" || input.Stages != nil, false)
 	j.besideDocument(input)
-	j.workflow(input, planned)
+	j.workflow(input, plan != nil)
+	if plan != nil {
+		j.planned(plan.stages())
+	}
 	return problems
+}
+
+// planned judges the stages of a plan, in which nothing was wrong when it was made,
+// by what the engine and the time have to say.
+func (j *judge) planned(stages []Stage) {
+	j.number(stages)
+	for i := range stages {
+		j.stage = i
+		for k, c := range stages[i].Conditions {
+			if s, ok := c.(Schedule); ok {
+				j.condition = k
+				j.schedule(s)
+			}
+		}
+		j.condition = -1
+		for k, in := range stages[i].Action.Instructions {
+			j.host(k, in)
+		}
+	}
+	j.stage = -1
 }
 
 // besideDocument judges what a request says that is in no document.
