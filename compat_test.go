@@ -24,6 +24,7 @@ func TestStoresOfEveryReleaseOpen(t *testing.T) {
 		makeCompat(t, "testdata/compat/format-2")
 		makeCompatValues(t, "testdata/compat/format-2-values.db")
 		makeCompatReleases(t, "testdata/compat/format-2-releases.db")
+		makeCompatDelivery(t, "testdata/compat/format-2-delivery.db")
 	}
 	files, err := filepath.Glob("testdata/compat/*.db")
 	require.NoError(t, err)
@@ -209,6 +210,52 @@ func makeCompatReleases(t *testing.T, name string) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	keepCompat(t, name, text)
+}
+
+// makeCompatDelivery makes a store with a workflow whose action was being applied
+// when the process ended, so that its last events stand in its own record.
+func makeCompatDelivery(t *testing.T, name string) {
+	path := filepath.Join(t.TempDir(), "db")
+	clock := flagstage.NewVirtualClock(start)
+	ctx, cancel := context.WithCancel(t.Context())
+	e, err := flagstage.Open(path, flagstage.WithClock(clock), flagstage.WithIDs(flagstage.SeededIDs(3)),
+		flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+			cancel() // nobody will know what became of it
+			return errUnavailable
+		})))
+	require.NoError(t, err)
+	w := &world{TB: t, Engine: e, clock: clock, flag: testFlag(t)}
+	_, err = w.CreateTemplate(t.Context(), alice, flagstage.TemplateInput{Key: "kept", Origin: theTarget, Stages: []flagstage.Stage{turnsOn(hours(1)), turnsOff()}})
+	require.NoError(t, err)
+	_, err = w.StartWorkflow(t.Context(), alice, flagstage.WorkflowInput{ID: "delivered", Name: "named", TemplateKey: "kept", Target: theTarget})
+	require.NoError(t, err)
+	clock.Set(after(1))
+	_, err = w.Tick(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, w.Close())
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	keepCompat(t, name, text)
+}
+
+// TestADeliveryOfEveryReleaseIsMadeAgain goes on from a process that ended while an
+// action was being applied.
+func TestADeliveryOfEveryReleaseIsMadeAgain(t *testing.T) {
+	text, err := os.ReadFile("testdata/compat/format-2-delivery.db")
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "db")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	got := &deliveries{}
+	e, err := flagstage.Open(path, flagstage.WithClock(flagstage.NewVirtualClock(after(2))), flagstage.WithApplier(got))
+	require.NoError(t, err)
+	w := &world{TB: t, Engine: e}
+	require.Equal(t, flagstage.StatusCompleted, w.get("delivered").ConditionStatus(0, 0))
+	_, err = w.Tick(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, flagstage.StatusCompleted, w.get("delivered").Status())
+	require.Equal(t, []int64{2, 3}, []int64{got.all()[0].Number, got.all()[1].Number})
+	replays(t, w.get("delivered"))
+	require.NoError(t, e.Close())
 }
 
 // keepCompat writes a file unless there is one.

@@ -72,11 +72,14 @@ func (w *Workflow) awaits() bool {
 // must not be taken for that of the next.
 //
 // The error is a [*StateError] if no action waits for a result.
-func (w Workflow) Applied(now time.Time) (Workflow, []Event, error) {
+func (w Workflow) Applied(now time.Time) (Workflow, []Event, error) { return w.appliedIn(now, nil) }
+
+// appliedIn is Applied with memory for events.
+func (w Workflow) appliedIn(now time.Time, room []Event) (Workflow, []Event, error) {
 	if !w.awaits() {
 		return w, nil, w.noResult()
 	}
-	t := w.at(now)
+	t := w.atIn(now, room)
 	if w.status == StatusCancelled {
 		t.emit(EventActionApplied, w.stage, NoIndex, w.ready)
 		return t.w, t.events, nil

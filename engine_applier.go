@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/flagstage/flagstage/flags"
@@ -129,35 +128,4 @@ func (r *Retries) failure(err error, try int, now time.Time) Failure {
 		}
 	}
 	return f
-}
-
-// lanes see to it that two actions for one flag are not delivered at the same
-// time. It is safe for concurrent use; the zero lanes are empty.
-type lanes struct {
-	mu   sync.Mutex
-	last map[Origin]chan struct{} // closed when the last delivery for a flag is over
-}
-
-// enter returns a channel that is closed when the delivery may begin, and what to
-// call when it is over.
-func (l *lanes) enter(flag Origin) (before <-chan struct{}, over func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.last == nil {
-		l.last = map[Origin]chan struct{}{}
-	}
-	ahead, mine := l.last[flag], make(chan struct{})
-	if ahead == nil {
-		ahead = make(chan struct{})
-		close(ahead)
-	}
-	l.last[flag] = mine
-	return ahead, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		close(mine)
-		if l.last[flag] == mine {
-			delete(l.last, flag)
-		}
-	}
 }

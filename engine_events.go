@@ -33,7 +33,9 @@ type EventBatch struct {
 // in the order of the commits, and ends with what there was when it began: call
 // it again, with the last batch's cursor, for what comes later. No batch is ever
 // left out, and none comes twice, so that whoever keeps the cursor with what he
-// makes of the events misses nothing. The events of deleted workflows are gone.
+// makes of the events misses nothing. What leads to an action that an [Applier] is
+// being called with comes together with its result. The events of deleted workflows
+// are gone.
 //
 // It looks at the records of all workflows, and reads the events of those that
 // changed. An error ends the sequence.

@@ -80,9 +80,12 @@ func (t *ticker) sleep(d time.Duration, poked <-chan struct{}) error {
 		return t.ctx.Err()
 	case <-timer.C:
 	case <-poked:
-	case r := <-t.results:
+	case <-t.answer:
 		t.begin()
-		t.receive(r)
+		t.receive()
+	case <-t.ended():
+		t.begin()
+		t.receive()
 	}
 	return nil
 }

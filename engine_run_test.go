@@ -162,6 +162,38 @@ func TestRunEndsWhileAnActionIsBeingApplied(t *testing.T) {
 	})
 }
 
+// slow is a store that takes its time to commit.
+type slow struct {
+	flagstage.Store
+	by time.Duration
+}
+
+func (s slow) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	time.Sleep(s.by)
+	return s.Store.Commit(ctx, txn)
+}
+
+func TestACallEndsBeforeItsClaimAlsoWhenTheStoreIsSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := storetest.NewModel()
+		var ends, claims time.Time
+		got := &deliveries{answer: func(ctx context.Context, _ flagstage.Delivery) error {
+			ends, _ = ctx.Deadline()
+			for record, err := range store.Due(t.Context(), time.Now().Add(time.Hour)) {
+				require.NoError(t, err)
+				claims = record.Wake
+			}
+			return nil
+		}}
+		r := runs(t, slow{store, 10 * time.Second}, flagstage.WithApplier(got))
+		r.begin(turnsOn())
+		r.at(time.Hour)
+		r.end()
+		require.False(t, ends.IsZero())
+		require.False(t, ends.After(claims), "it ends at %v, the claim at %v", ends, claims)
+	})
+}
+
 // sick is a store of which records of one key cannot be read while it is sick, or
 // nothing at all.
 type sick struct {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +35,8 @@ func (e *Engine) Tick(ctx context.Context) (TickReport, error) {
 	}
 	t := e.newTicker(ctx)
 	err := t.round()
-	for err == nil && t.calls > 0 {
-		t.drain(t.calls - 1)
+	for err == nil && t.underWay > 0 {
+		t.drain(t.underWay - 1)
 		err = t.round()
 	}
 	t.drain(0)
@@ -53,12 +52,12 @@ type ticker struct {
 	errs   []error         // of single workflows
 	stuck  map[string]bool // keys of records that could not be dealt with
 
-	calls   int // deliveries under way
-	results chan result
+	room room
+	deliveries
 }
 
 func (e *Engine) newTicker(ctx context.Context) *ticker {
-	t := &ticker{Engine: e, ctx: ctx, results: make(chan result)}
+	t := &ticker{Engine: e, ctx: ctx, deliveries: deliveries{answer: make(chan struct{}, 1)}}
 	t.begin()
 	return t
 }
@@ -90,7 +89,8 @@ func (t *ticker) round() error {
 }
 
 // due returns the records that need attention first.
-func (t *ticker) due() (list []Record, err error) {
+func (t *ticker) due() ([]Record, error) {
+	list := make([]Record, 0, batchSize)
 	for record, err := range t.waiting(t.now) {
 		if err != nil {
 			return nil, err
@@ -181,7 +181,9 @@ func (t turn) before(other turn) bool {
 // advance advances workflows in one commit, up to a turn and with it. An error has
 // changed nothing.
 func (t *ticker) advance(due []Record, end turn) error {
-	u := t.newUnit(t.ctx, t.now)
+	u := t.newUnit(t.ctx, len(due))
+	deadline := t.newDeadline()
+	defer deadline.release()
 	var queue dueQueue
 	for _, record := range due {
 		if isTombstone(record) {
@@ -194,13 +196,13 @@ func (t *ticker) advance(due []Record, end turn) error {
 		if err != nil {
 			return err
 		}
-		queue = append(queue, &running{instance: in, revision: record.Revision})
+		queue = append(queue, &running{instance: in, key: record.Key, revision: record.Revision, turn: turnOf(record)})
 	}
 	heap.Init(&queue)
 	var claimed []*running
 	for len(queue) > 0 {
 		r := queue[0]
-		now := r.turn()
+		now := r.turn
 		if end.before(now) || len(u.workflows) > 0 && u.ops() > batchOps {
 			break
 		}
@@ -214,7 +216,8 @@ func (t *ticker) advance(due []Record, end turn) error {
 		if !r.claim.IsZero() {
 			claimed = append(claimed, r)
 		}
-		switch next := r.wake(); {
+		r.turn.at = r.wake()
+		switch next := r.turn.at; {
 		case next.IsZero() || next.After(t.now):
 			heap.Pop(&queue)
 		case next.Equal(now.at) && len(r.events) == told:
@@ -230,22 +233,30 @@ func (t *ticker) advance(due []Record, end turn) error {
 		return err
 	}
 	for _, r := range claimed {
-		t.deliver(r)
+		t.deliver(r, deadline)
 	}
 	return nil
+}
+
+// newUnit returns a unit for a number of workflows. That before it is over.
+func (t *ticker) newUnit(ctx context.Context, workflows int) *unit {
+	u := t.Engine.newUnit(ctx, t.now)
+	u.room = &t.room
+	t.room.begin(workflows)
+	return u
 }
 
 // step does what a workflow has to do at an instant, its wake.
 func (t *ticker) step(u *unit, r *running, at time.Time) error {
 	r.changed = true
-	r.claim = time.Time{} // it has run out, or there is none
-	r.take(r.Advance(t.now))
+	r.claim, r.claims = time.Time{}, false // it has run out, or there is none
+	r.take(r.advance(t.now, u.room.forEvents()))
 	if err := u.act(r, at); err != nil {
 		return err
 	}
 	if effect, ok := r.pending(); ok && t.applier != nil && !effect.At.After(at) {
 		r.delivery++
-		r.claim = t.claimEnd()
+		r.claim, r.claims = t.claimEnd(), true
 	}
 	return nil
 }
@@ -280,161 +291,69 @@ func (t *ticker) commit(u *unit) error {
 	return nil
 }
 
-// result is what became of a delivery.
-type result struct {
-	*running
-	err     error
-	waited  bool // it was not made, since one for the same flag took too long
-	unknown bool // nobody knows what became of it
-}
-
-// deliver begins to deliver the action that a workflow has claimed: after those
-// for the same flag that were begun before.
-func (t *ticker) deliver(r *running) {
-	effect, _ := r.pending()
-	d := Delivery{
-		WorkflowID: r.id, Target: r.target, Stage: effect.Stage, Round: effect.Round, Try: effect.Try,
-		Number: r.delivery, Due: effect.Due, Instructions: slices.Clone(effect.Action.Instructions),
-	}
-	before, over := t.lanes.enter(r.target)
-	t.calls++
-	// it ends while the claim lasts, so that what became of it can be noted
-	ctx, cancel := context.WithTimeout(t.ctx, t.applyTimeout-min(t.applyTimeout/10, time.Second))
-	go func() {
-		defer cancel()
-		answer := result{running: r, waited: true}
-		select {
-		case <-before:
-			if ctx.Err() == nil {
-				answer.err, answer.unknown = t.call(ctx, d)
-				answer.waited = false
-			}
-			over()
-		case <-ctx.Done():
-			go func() {
-				<-before
-				over()
-			}()
-		}
-		t.results <- answer
-	}()
-}
-
-// call calls the applier, and does not wait for it longer than the claim lasts.
-func (t *ticker) call(ctx context.Context, d Delivery) (err error, unknown bool) {
-	answer := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				t.logger.ErrorContext(ctx, "the applier panicked", "delivery", d.Key(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-				answer <- fmt.Errorf("the applier panicked: %v", p)
-			}
-		}()
-		answer <- t.applier.Apply(ctx, d)
-	}()
-	select {
-	case err := <-answer:
-		return err, err != nil && t.ctx.Err() != nil
-	case <-ctx.Done():
-		return fmt.Errorf("no answer in time: %w", ctx.Err()), t.ctx.Err() != nil
-	}
-}
-
-// drain takes results until at most so many deliveries are under way, and
-// commits them.
-func (t *ticker) drain(most int) {
-	for t.calls > most {
-		t.receive(<-t.results)
-	}
-}
-
-// receive commits a result, and with it others that are there.
-func (t *ticker) receive(first result) {
-	list := []result{first}
-	for more := true; more && len(list) < min(batchSize, t.calls); {
-		select {
-		case r := <-t.results:
-			list = append(list, r)
-		default:
-			more = false
-		}
-	}
-	t.calls -= len(list)
-	t.settle(list)
-}
-
 // settle notes results in one commit, or, if that cannot be, each in one of its
 // own.
-func (t *ticker) settle(list []result) {
+func (t *ticker) settle(list []*delivery) {
 	// What was applied is noted though the tick is cancelled.
 	ctx := context.WithoutCancel(t.ctx)
-	known := list[:0]
-	for _, r := range list {
-		if !r.unknown {
-			known = append(known, r)
-		}
-	}
+	known := slices.DeleteFunc(list, func(d *delivery) bool { return d.unknown })
 	if len(known) == 0 {
 		return
 	}
-	if len(known) > 1 && t.note(ctx, known) == nil {
+	u := t.newUnit(ctx, len(known))
+	for _, d := range known {
+		t.note(u, d, d.running)
+	}
+	if t.commit(u) == nil {
 		return
 	}
-	for _, r := range known {
-		if err := t.noteAlone(ctx, r); err != nil {
-			t.errs = append(t.errs, fmt.Errorf("tick: note what became of %s, delivery %d: %w", workflowPrefix+r.id, r.delivery, err))
-			t.logger.ErrorContext(ctx, "could not note the result of a delivery", "workflow", r.id, "error", err)
+	for _, d := range known {
+		if err := t.noteAlone(ctx, d); err != nil {
+			t.errs = append(t.errs, fmt.Errorf("tick: note what became of %s, delivery %d: %w", d.key, d.Number, err))
+			t.logger.ErrorContext(ctx, "could not note the result of a delivery", "workflow", d.id, "error", err)
 		}
 	}
 }
 
 // noteAlone notes a result, also if others change the workflow at the same
 // time. A result that came too late is dropped: the action was delivered again.
-func (t *ticker) noteAlone(ctx context.Context, r result) error {
+func (t *ticker) noteAlone(ctx context.Context, d *delivery) error {
 	for try := 1; ; try++ {
-		err := t.note(ctx, []result{r})
-		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
-			return err
-		}
-		in, revision, err := t.loadWorkflow(ctx, r.id)
+		in, revision, err := t.loadWorkflow(ctx, d.id)
 		switch {
 		case errors.Is(err, ErrNotFound):
 			return nil
 		case err != nil:
 			return err
-		case in.delivery != r.delivery || !in.claim.Equal(r.claim) || in.planHash != r.planHash || !in.createdAt().Equal(r.createdAt()):
+		case in.delivery != d.Number || !in.claim.Equal(d.until) || in.planHash != d.planHash || !in.createdAt().Equal(d.createdAt()):
 			return nil // also if another workflow has the identifier by now
 		}
-		r.running = &running{instance: in, revision: revision}
+		u := t.newUnit(ctx, 1)
+		t.note(u, d, newRunning(in, revision))
+		if err := t.commit(u); err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
+			return err
+		}
 	}
 }
 
-// note notes results in one commit. An error has changed nothing.
-func (t *ticker) note(ctx context.Context, list []result) error {
-	u := t.newUnit(ctx, t.now)
-	for _, result := range list {
-		in := *result.instance
-		r := u.add(&in, result.revision)
-		r.changed = true
-		r.claim = time.Time{}
-		if result.waited {
-			continue // the next one comes at once
-		}
-		var failure *Failure
-		if result.err != nil {
-			f := t.retries.failure(result.err, r.tries+1, r.at(t.now).now)
-			t.logger.WarnContext(ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", f.Reason, "error", result.err, "again", f.RetryAt)
-			failure = &f
-		}
-		if err := r.takeResult(failure, t.now); err != nil { // it does not wait for one any more
-			t.logger.WarnContext(ctx, "a result came too late", "workflow", r.id, "error", err)
-		}
+// note notes the result of a delivery in a unit, of the workflow as it is now.
+func (t *ticker) note(u *unit, d *delivery, r *running) {
+	u.workflows = append(u.workflows, r)
+	r.events, r.changed, r.claims = nil, true, false
+	r.claim = time.Time{}
+	if !d.called {
+		return // those for the same flag took too long; the next one comes at once
 	}
-	return t.commit(u)
+	var failure *Failure
+	if d.err != nil {
+		f := t.retries.failure(d.err, r.tries+1, r.at(t.now).now)
+		t.logger.WarnContext(u.ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", f.Reason, "error", d.err, "again", f.RetryAt)
+		failure = &f
+	}
+	if err := u.takeResult(r, failure); err != nil { // it does not wait for one any more
+		t.logger.WarnContext(u.ctx, "a result came too late", "workflow", r.id, "error", err)
+	}
 }
-
-// turn returns when it is the workflow's turn.
-func (r *running) turn() turn { return turn{r.wake(), workflowPrefix + r.id} }
 
 // idle is the error of a workflow that would be asked for ever.
 func (r *running) idle() error {
@@ -445,7 +364,7 @@ func (r *running) idle() error {
 type dueQueue []*running
 
 func (q dueQueue) Len() int           { return len(q) }
-func (q dueQueue) Less(i, k int) bool { return q[i].turn().before(q[k].turn()) }
+func (q dueQueue) Less(i, k int) bool { return q[i].turn.before(q[k].turn) }
 func (q dueQueue) Swap(i, k int)      { q[i], q[k] = q[k], q[i] }
 func (q *dueQueue) Push(x any)        { *q = append(*q, x.(*running)) }
 func (q *dueQueue) Pop() any {

@@ -18,15 +18,19 @@ type unit struct {
 	workflows []*running
 	flags     flagUnit
 	kept      *keptPlan // nil: none is written
-	txn       Txn       // what else is checked, written and deleted
+	room      *room
+	txn       Txn // what else is checked, written and deleted
 }
 
 // running is a workflow in a unit.
 type running struct {
 	*instance
-	revision int64   // of its record; 0: it is new
+	key      string  // of its record
+	revision int64   // of it; 0: it is new
 	events   []Event // that are to be written
 	changed  bool    // something else of its record is to be written
+	claims   bool    // the commit begins a delivery
+	turn     turn    // of its next step, in a queue
 }
 
 func (e *Engine) newUnit(ctx context.Context, now time.Time) *unit {
@@ -35,9 +39,53 @@ func (e *Engine) newUnit(ctx context.Context, now time.Time) *unit {
 	return u
 }
 
+func newRunning(in *instance, revision int64) *running {
+	return &running{instance: in, key: workflowPrefix + in.id, revision: revision}
+}
+
+// room is memory for units that come one after the other. A nil room has none.
+type room struct {
+	events []Event
+	used   int // of the events
+	values packer
+}
+
+// begin gives back all memory, and sees to it that there is enough for a number of
+// workflows.
+func (m *room) begin(workflows int) {
+	clear(m.events[:m.used])
+	m.used = 0
+	if n := workflows * usualEvents; n > len(m.events) {
+		m.events = make([]Event, n)
+	}
+	m.values = m.values[:0]
+}
+
+// forEvents returns memory for the usual number of events, nil if there is none.
+func (m *room) forEvents() []Event {
+	if m == nil || len(m.events)-m.used < usualEvents {
+		return nil
+	}
+	m.used += usualEvents
+	return m.events[m.used-usualEvents : m.used : m.used]
+}
+
+// value returns what is written as the value of a record, which a store does not
+// keep.
+func (m *room) value(write func(*packer)) []byte {
+	if m == nil {
+		p := make(packer, 0, 256)
+		write(&p)
+		return p
+	}
+	from := len(m.values)
+	write(&m.values)
+	return m.values[from:len(m.values):len(m.values)]
+}
+
 // add takes a workflow into the unit.
 func (u *unit) add(in *instance, revision int64) *running {
-	r := &running{instance: in, revision: revision}
+	r := newRunning(in, revision)
 	u.workflows = append(u.workflows, r)
 	return r
 }
@@ -70,7 +118,7 @@ func (u *unit) act(r *running, until time.Time) error {
 		if failure != nil {
 			u.logger.WarnContext(u.ctx, "an action failed", "workflow", r.id, "stage", effect.Stage, "reason", failure.Reason, "error", failure.Message)
 		}
-		if err := r.takeResult(failure, u.now); err != nil {
+		if err := u.takeResult(r, failure); err != nil {
 			return err
 		}
 	}
@@ -79,13 +127,13 @@ func (u *unit) act(r *running, until time.Time) error {
 
 // takeResult takes in that the pending action was applied, or, with a failure,
 // that it was not.
-func (r *running) takeResult(failure *Failure, now time.Time) (err error) {
+func (u *unit) takeResult(r *running, failure *Failure) (err error) {
 	var w Workflow
 	var events []Event
 	if failure == nil {
-		w, events, err = r.Applied(now)
+		w, events, err = r.appliedIn(u.now, u.room.forEvents())
 	} else {
-		w, events, err = r.ActionFailed(*failure, now)
+		w, events, err = r.ActionFailed(*failure, u.now)
 	}
 	if err == nil {
 		r.take(w, events)
@@ -98,24 +146,41 @@ func (u *unit) ops() int {
 	return 3*len(u.workflows) + u.flags.ops() + len(u.txn.If) + len(u.txn.Put) + len(u.txn.Delete)
 }
 
+// file returns the events that get a record of their own in this commit, in two
+// parts; the others stay in the workflow's record.
+func (r *running) file() (before, behind []Event) {
+	before, behind = r.unfiled, r.events
+	r.unfiled = nil
+	if r.claims && len(before)+len(behind) <= usualEvents {
+		r.unfiled = slices.Concat(before, behind)
+		return nil, nil
+	}
+	return before, behind
+}
+
 // commit writes the unit, if there is anything to write, and then tells who
 // waits for it. The error wraps [ErrConflict] if somebody else has changed what
 // it was made of.
 func (u *unit) commit() (int64, error) {
 	txn := u.txn
-	room := u.ops()
-	txn.If, txn.Put = slices.Grow(txn.If, room), slices.Grow(txn.Put, room)
+	n := len(u.workflows)
+	txn.If, txn.Put = slices.Grow(txn.If, n), slices.Grow(txn.Put, 3*n)
 	read := ""
 	for _, r := range u.workflows {
 		if !r.isWritten() {
 			continue
 		}
-		key := workflowPrefix + r.id
-		read = key
-		txn.If = append(txn.If, Check{Key: key, Revision: r.revision})
-		txn.Put = append(txn.Put, Record{Key: key, Value: r.encode(u.operation), Wake: r.wake()})
-		if len(r.events) > 0 {
-			txn.Put = append(txn.Put, Record{Key: eventKey(r.id, r.events[0].Number), Value: encodeEvents(r.events)})
+		read = r.key
+		txn.If = append(txn.If, Check{Key: r.key, Revision: r.revision})
+		before, behind := r.file()
+		txn.Put = append(txn.Put, Record{
+			Key: r.key, Wake: r.wake(), Value: u.room.value(func(p *packer) { r.encode(p, u.operation) }),
+		})
+		if n := len(before) + len(behind); n > 0 {
+			txn.Put = append(txn.Put, Record{
+				Key:   eventKey(r.id, r.number-int64(n)+1),
+				Value: u.room.value(func(p *packer) { p.encodeEvents(before, behind) }),
+			})
 		}
 		if r.revision == 0 {
 			txn.Put = append(txn.Put, Record{Key: r.listKey(), Value: []byte{flagWorkflowFormat}})

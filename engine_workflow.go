@@ -408,7 +408,7 @@ func (e *Engine) storedOf(ctx context.Context, in *instance, revision int64) (St
 	if err != nil {
 		return StoredWorkflow{}, err
 	}
-	return (&running{instance: in, revision: revision}).stored(events), nil
+	return newRunning(in, revision).stored(events), nil
 }
 
 // eventsOf returns the events of a workflow whose record has a revision. The error
@@ -429,6 +429,7 @@ func (e *Engine) eventsOf(ctx context.Context, in *instance, revision int64) ([]
 		}
 		events = append(events, more...)
 	}
+	events = append(events, in.unfiled...)
 	if int64(len(events)) == in.number {
 		return events, nil
 	}
@@ -527,7 +528,7 @@ func (e *Engine) Workflows(ctx context.Context, actor Actor, query WorkflowQuery
 		case err != nil:
 			return WorkflowList{}, fmt.Errorf("list workflows: %w", err)
 		case query.matches(in):
-			found = append(found, &running{instance: in, revision: record.Revision})
+			found = append(found, newRunning(in, record.Revision))
 		}
 	}
 	slices.SortFunc(found, query.compare)

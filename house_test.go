@@ -46,7 +46,7 @@ var pure = map[string][]string{
 	"calendar":            {"zone.go"},
 	"flags":               nil,
 	".": {
-		"clock.go", "engine.go", "engine_applier.go", "engine_delete.go", "engine_events.go", "engine_flag.go", "engine_flag_unit.go", "engine_notify.go", "engine_parameter.go", "engine_plan.go", "engine_run.go", "engine_steer.go", "engine_template.go", "engine_tick.go", "engine_unit.go", "engine_workflow.go", "options.go", "store.go", "store_bunt.go", "store_care.go", "store_file.go",
+		"clock.go", "engine.go", "engine_applier.go", "engine_delete.go", "engine_delivery.go", "engine_events.go", "engine_flag.go", "engine_flag_unit.go", "engine_notify.go", "engine_parameter.go", "engine_plan.go", "engine_run.go", "engine_steer.go", "engine_template.go", "engine_tick.go", "engine_unit.go", "engine_workflow.go", "options.go", "store.go", "store_bunt.go", "store_care.go", "store_file.go",
 	},
 	"timeline": nil,
 	"simulate": nil,

@@ -17,14 +17,17 @@ type transition struct {
 // next take.
 const usualEvents = 6
 
-func (w Workflow) at(now time.Time) transition {
+func (w Workflow) at(now time.Time) transition { return w.atIn(now, nil) }
+
+// atIn is at with memory for events, which is zero.
+func (w Workflow) atIn(now time.Time, room []Event) transition {
 	if now.After(lastInstant) {
 		now = lastInstant
 	}
 	if now = Instant(now); now.Before(w.last) {
 		now = w.last
 	}
-	return transition{w: w, now: now}
+	return transition{w: w, now: now, events: room[:0]}
 }
 
 // event appends an event, which is to be completed and then applied before

@@ -214,8 +214,11 @@ func newWorkflow(plan Plan, start Start) (Workflow, error) {
 }
 
 // Advance does all that is due at now. It returns no events when nothing is.
-func (w Workflow) Advance(now time.Time) (Workflow, []Event) {
-	t := w.at(now)
+func (w Workflow) Advance(now time.Time) (Workflow, []Event) { return w.advance(now, nil) }
+
+// advance is Advance with memory for events.
+func (w Workflow) advance(now time.Time, room []Event) (Workflow, []Event) {
+	t := w.atIn(now, room)
 	t.run(t.now)
 	return t.w, t.events
 }

@@ -20,7 +20,9 @@ const (
 	workflowFormat = 1
 	// tombstoneFormat is that of a workflow which is being deleted.
 	tombstoneFormat = 2
-	eventFormat     = 1
+	// unfiledFormat is that of a workflow with events that stand in its record.
+	unfiledFormat = 3
+	eventFormat   = 1
 	// flagWorkflowFormat is all that the value of a workflow in the list of its flag holds.
 	flagWorkflowFormat = 1
 )
@@ -45,6 +47,10 @@ type instance struct {
 	// request tells a request with a chosen id from others, zero if the id was not
 	// chosen.
 	request requestDigest
+	// unfiled are the last events, if they have no record of their own yet: those
+	// of the commit that began the delivery which is under way get theirs together
+	// with its result, which saves a write.
+	unfiled []Event
 }
 
 // planHash is the hash that a plan is stored under.
@@ -77,10 +83,13 @@ func (in *instance) wake() time.Time {
 	return at
 }
 
-// encode returns the value of the record.
-func (in *instance) encode(o operation) []byte {
-	p := make(packer, 0, 256)
-	p.byte(workflowFormat)
+// encode writes the value of the record.
+func (in *instance) encode(p *packer, o operation) {
+	if len(in.unfiled) > 0 {
+		p.byte(unfiledFormat)
+	} else {
+		p.byte(workflowFormat)
+	}
 	p.bytes(o[:])
 	p.bytes(in.planHash[:])
 	s := in.start
@@ -107,10 +116,12 @@ func (in *instance) encode(o operation) []byte {
 	if in.request != (requestDigest{}) {
 		p.bytes(in.request[:])
 	}
-	in.encodeState(&p)
+	in.encodeState(p)
 	p.uint(uint64(in.delivery))
 	p.time(in.claim)
-	return p
+	if len(in.unfiled) > 0 {
+		p.events(in.unfiled, nil)
+	}
 }
 
 func (w *Workflow) encodeState(p *packer) {
@@ -164,7 +175,7 @@ func decodeInstance(r Record) (*instance, error) {
 	fail := func(why string) (*instance, error) {
 		return nil, &UnreadableWorkflowError{WorkflowID: id, Revision: r.Revision, Reason: why}
 	}
-	u, why := unpack(r.Value, workflowFormat)
+	u, why := unpack(r.Value, workflowFormat, unfiledFormat)
 	if why != "" {
 		return fail(why)
 	}
@@ -192,6 +203,9 @@ func decodeInstance(r Record) (*instance, error) {
 	in.decodeState(u, paused)
 	in.delivery = u.int(math.MaxInt64)
 	in.claim = u.time()
+	if r.Value[0] == unfiledFormat {
+		in.unfiled = u.events()
+	}
 	if !u.done() {
 		return fail("its record is cut short or damaged")
 	}
@@ -265,7 +279,8 @@ func (in *instance) complete(plan Plan, zone *time.Location) bool {
 
 // eventKey returns the key of the events of a commit that begin with a number.
 func eventKey(id string, number int64) string {
-	return string(appendHex([]byte(eventPrefix+id+"/"), number))
+	var room [len(eventPrefix) + maxWorkflowID + len("/0123456789abcdef")]byte
+	return string(appendHex(append(append(append(room[:0], eventPrefix...), id...), '/'), number))
 }
 
 // appendHex appends a number in hexadecimal, so that greater numbers sort
@@ -278,14 +293,27 @@ func appendHex(dst []byte, n int64) []byte {
 	return dst
 }
 
-// encodeEvents returns the value of the events of a commit, which are at least
-// one.
-func encodeEvents(events []Event) []byte {
-	p := make(packer, 0, 32+32*len(events))
+// encodeEvents writes the value of a record of events, which are at least one, in
+// two parts.
+func (p *packer) encodeEvents(before, behind []Event) {
 	p.byte(eventFormat)
-	p.uint(uint64(events[0].Number))
-	p.uint(uint64(len(events)))
-	at := time.Time{}
+	p.events(before, behind)
+}
+
+// events writes events that follow each other, which are at least one, in two parts.
+func (p *packer) events(before, behind []Event) {
+	if len(before) == 0 {
+		before, behind = behind, nil
+	}
+	p.uint(uint64(before[0].Number))
+	p.uint(uint64(len(before) + len(behind)))
+	at := p.eventsAt(time.Time{}, before)
+	p.eventsAt(at, behind)
+}
+
+// eventsAt writes events behind one that happened at an instant, and returns when
+// the last of them did.
+func (p *packer) eventsAt(at time.Time, events []Event) time.Time {
 	for i := range events {
 		e := &events[i]
 		p.text(string(e.Kind))
@@ -316,7 +344,7 @@ func encodeEvents(events []Event) []byte {
 			p.text(e.Comment)
 		}
 	}
-	return p
+	return at
 }
 
 // decodeEvents returns the events of a record. The error is an
@@ -334,8 +362,16 @@ func decodeEvents(r Record) ([]Event, error) {
 	}
 	u := &unpacker{rest: r.Value[1:]}
 	u.share()
+	events := u.events()
+	if !u.done() {
+		return fail("a record of its events is cut short or damaged")
+	}
+	return events, nil
+}
+
+// events reads events that a packer wrote.
+func (u *unpacker) events() (events []Event) {
 	number := u.int(math.MaxInt64)
-	var events []Event
 	at := time.Time{}
 	for i := range u.count() {
 		if u.bad {
@@ -370,10 +406,10 @@ func decodeEvents(r Record) ([]Event, error) {
 			e.Comment = u.text()
 		}
 	}
-	if !u.done() || len(events) == 0 {
-		return fail("a record of its events is cut short or damaged")
+	if len(events) == 0 {
+		u.fail()
 	}
-	return events, nil
+	return events
 }
 
 // UnreadableWorkflowError is the error of a workflow that is stored but cannot
