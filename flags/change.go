@@ -437,11 +437,16 @@ func (t *teller) rules(from, to *environmentBody) {
 
 // words says what a rule does.
 func (rule *ruleBody) words(of *flagBody) string {
-	plain := make([]Clause, len(rule.clauses))
-	for i := range rule.clauses {
-		plain[i] = rule.clauses[i].Clause
+	return string(sayIf(rule.clauses)) + " then " + rule.served.words(of)
+}
+
+// sayIf says whom clauses take.
+func sayIf(clauses []clauseBody) []byte {
+	plain := make([]Clause, len(clauses))
+	for i := range clauses {
+		plain[i] = clauses[i].Clause
 	}
-	return string(sayClauses([]byte("if "), plain)) + " then " + rule.served.words(of)
+	return sayClauses([]byte("if "), plain)
 }
 
 func (t *teller) rule(what string, from, to *ruleBody) {

@@ -122,6 +122,33 @@ func segmentLists(users *segmentList, others []*segmentList) iter.Seq[TargetList
 // RuleCount returns how many rules the segment has.
 func (s Segment) RuleCount() int { return len(s.get().rules) }
 
+// RulesInWords says of each rule, in their order, whom it takes.
+func (s Segment) RulesInWords() []string {
+	list := make([]string, s.RuleCount())
+	for i := range list {
+		list[i] = s.get().rules[i].words()
+	}
+	return list
+}
+
+// words says whom a rule takes.
+func (rule *segmentRule) words() string {
+	dst := sayIf(rule.clauses)
+	if !rule.weight.given {
+		return string(dst)
+	}
+	dst = sayPercent(append(dst, " ("...), int(rule.weight.n))
+	if rule.contextKind == "" {
+		dst = append(dst, " of them"...)
+	} else {
+		dst = append(append(dst, " of contexts of kind "...), shorten(rule.contextKind)...)
+	}
+	if rule.bucketBy != "" {
+		dst = append(append(dst, " by "...), shorten(rule.bucketBy)...)
+	}
+	return string(append(dst, ')'))
+}
+
 // Equal reports whether two segments are written the same.
 func (s Segment) Equal(other Segment) bool {
 	return s.body == other.body || string(s.AppendJSON(nil)) == string(other.AppendJSON(nil))

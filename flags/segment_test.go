@@ -59,6 +59,10 @@ func TestWhatASegmentTells(t *testing.T) {
 	require.Equal(t, "stars", s.Salt())
 	require.True(t, s.Unbounded())
 	require.Equal(t, 1, s.RuleCount())
+	require.Equal(t, []string{"if user /home/city is not \"Bergen\" (25 % of contexts of kind user by team)"}, s.RulesInWords())
+	require.Equal(t, []string{"if email ends with \".org\" (12.5 % of them)", "if email ends with \".org\""}, decodeSegment(t, `{"key":"k","rules":[
+		{"clauses":[{"attribute":"email","op":"endsWith","values":[".org"]}],"weight":12500},
+		{"clauses":[{"attribute":"email","op":"endsWith","values":[".org"]}]}]}`).RulesInWords())
 	var lists []string
 	for l := range s.Included() {
 		lists = append(lists, l.ContextKind()+" "+strings.Join(slices.Collect(l.Values()), " "))
