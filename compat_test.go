@@ -86,8 +86,9 @@ func releasesIn(t *testing.T, e *flagstage.Engine) string {
 	}
 	segments, err := e.Segments(t.Context(), alice, theTarget.ProjectKey, theTarget.EnvironmentKey)
 	require.NoError(t, err)
+	require.Empty(t, segments.Unreadable)
 	var b strings.Builder
-	for _, part := range []any{list, known, segments} {
+	for _, part := range []any{list, known, segments.Items} {
 		document, err := json.MarshalIndent(part, "", "  ")
 		require.NoError(t, err)
 		fmt.Fprintf(&b, "%s\n", document)
@@ -168,7 +169,7 @@ func makeCompatReleases(t *testing.T, name string) {
 	require.NoError(t, err)
 	segment, problems := flags.DecodeSegment(document)
 	require.NoError(t, problems.Err())
-	_, err = w.PutSegment(t.Context(), alice, theTarget.ProjectKey, theTarget.EnvironmentKey, segment)
+	_, err = w.PutSegment(t.Context(), alice, theTarget.ProjectKey, theTarget.EnvironmentKey, segment, 0)
 	require.NoError(t, err)
 	_, err = w.CreateTemplate(t.Context(), alice, flagstage.TemplateInput{Key: "kept", Origin: theTarget, Stages: []flagstage.Stage{turnsOn(hours(70))}})
 	require.NoError(t, err)

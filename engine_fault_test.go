@@ -67,7 +67,7 @@ var changes = []struct {
 	{"put segment", func(w *world) error {
 		s, problems := flags.DecodeSegment([]byte(`{"key":"staff"}`))
 		require.NoError(w, problems.Err())
-		_, err := w.PutSegment(w.Context(), bob, "p", "e", s)
+		_, err := w.PutSegment(w.Context(), bob, "p", "e", s, 0)
 		return err
 	}},
 }

@@ -81,9 +81,6 @@ func (e *Engine) PatchFlag(ctx context.Context, actor Actor, projectKey, key str
 		return StoredFlag{}, err
 	}
 	return e.changeFlag(ctx, request, how, func(u *unit, flag flags.Flag) (flags.Flag, error) {
-		if flag.IsZero() {
-			return flag, noFlag(projectKey, key)
-		}
 		ids := e.ids
 		if len(patch.NewIDs) > 0 {
 			ids = patch.IDs()
@@ -98,18 +95,19 @@ func (e *Engine) PatchFlag(ctx context.Context, actor Actor, projectKey, key str
 	})
 }
 
-// changeFlag changes a flag that may not be there yet.
+// changeFlag changes a flag, which may not be there yet if it is put.
 func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite, change func(*unit, flags.Flag) (flags.Flag, error)) (StoredFlag, error) {
 	project, key := request.Target.ProjectKey, request.Target.FlagKey
 	now := e.now()
 	for try := 1; ; try++ {
 		u := e.newUnit(ctx, now)
-		if _, err := u.flags.hold(project, key); err != nil && !errors.Is(err, ErrNotFound) {
+		_, err := u.flags.hold(project, key)
+		if err != nil && (request.Verb != VerbPutFlag || !errors.Is(err, ErrNotFound)) {
 			return StoredFlag{}, err
 		}
 		h := u.flags.held[0]
 		if how.Revision != 0 && how.Revision != h.stored.revision {
-			return StoredFlag{}, fmt.Errorf("%w: the flag %s has revision %d by now, not %d; read it again", ErrConflict, quoteKey(key), h.stored.revision, how.Revision)
+			return StoredFlag{}, stale("flag", key, h.stored.revision, how.Revision)
 		}
 		next, err := change(u, h.flag)
 		if err != nil {
@@ -252,22 +250,48 @@ type StoredSegment struct {
 }
 
 // PutSegment keeps a segment of an environment: a new one, or in the place of
-// the one with its key. The error wraps [ErrInvalidRequest] for keys that are
-// none.
-func (e *Engine) PutSegment(ctx context.Context, actor Actor, projectKey, environmentKey string, segment flags.Segment) (StoredSegment, error) {
+// the one with its key, also if that cannot be read. Nothing is written if that
+// is equal. revision is that of the segment to be changed, 0 for any or none.
+//
+// Errors: [ErrInvalidRequest] for keys that are none; [ErrConflict] if the
+// segment has another revision than asked for.
+func (e *Engine) PutSegment(ctx context.Context, actor Actor, projectKey, environmentKey string, segment flags.Segment, revision int64) (StoredSegment, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbPutSegment, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}, SegmentKey: segment.Key()}); err != nil {
 		return StoredSegment{}, err
 	}
 	if err := cmp.Or(checkKey("the project", projectKey), checkKey("the environment", environmentKey), checkKey("the segment", segment.Key())); err != nil {
 		return StoredSegment{}, err
 	}
-	key := segmentRecordKey(projectKey, environmentKey, segment.Key())
-	operation := e.operations.next()
-	revision, err := e.write(ctx, Txn{Put: []Record{{Key: key, Value: encodeSegment(operation, segment)}}}, key, func(r Record) bool { return operation.wrote(r.Value) })
-	if err != nil {
-		return StoredSegment{}, fmt.Errorf("put segment %s: %w", quoteKey(segment.Key()), err)
+	for try := 1; ; try++ {
+		record, err := e.segmentRecord(ctx, projectKey, environmentKey, segment.Key())
+		if err != nil {
+			return StoredSegment{}, err
+		}
+		if revision != 0 && revision != record.Revision {
+			return StoredSegment{}, stale("segment", segment.Key(), record.Revision, revision)
+		}
+		if before, err := decodeSegmentRecord(record); err == nil && before.Equal(segment) {
+			return StoredSegment{before, projectKey, environmentKey, record.Revision}, nil
+		}
+		written, err := e.writeSegment(ctx, segmentRecordKey(projectKey, environmentKey, segment.Key()), segment, record.Revision)
+		switch {
+		case err == nil:
+			e.logger.DebugContext(ctx, "kept segment", "project", projectKey, "environment", environmentKey, "segment", segment.Key(), "revision", written)
+			return StoredSegment{segment, projectKey, environmentKey, written}, nil
+		case !errors.Is(err, ErrConflict) || try == maxTries:
+			return StoredSegment{}, fmt.Errorf("put segment %s: %w", quoteKey(segment.Key()), err)
+		}
 	}
-	return StoredSegment{segment, projectKey, environmentKey, revision}, nil
+}
+
+// writeSegment writes a segment whose record must have the given revision, 0 for
+// none.
+func (e *Engine) writeSegment(ctx context.Context, key string, segment flags.Segment, revision int64) (int64, error) {
+	operation := e.operations.next()
+	return e.write(ctx, Txn{
+		If:  []Check{{Key: key, Revision: revision}},
+		Put: []Record{{Key: key, Value: encodeSegment(operation, segment)}},
+	}, key, func(r Record) bool { return operation.wrote(r.Value) })
 }
 
 // Segment returns a segment. The error wraps [ErrNotFound] if there is none, and
@@ -302,25 +326,39 @@ func (e *Engine) segmentRecord(ctx context.Context, project, environment, key st
 	return record, err
 }
 
-// Segments returns the segments of an environment, ordered by key. The error is
-// an [*UnreadableFlagError] if one cannot be read.
-func (e *Engine) Segments(ctx context.Context, actor Actor, projectKey, environmentKey string) ([]StoredSegment, error) {
+// SegmentList is the segments of an environment.
+type SegmentList struct {
+	Items []StoredSegment // ordered by key
+	// Unreadable are segments that cannot be read.
+	Unreadable []*UnreadableFlagError
+}
+
+// MarshalJSON returns the segments in the published shape of a list.
+func (l SegmentList) MarshalJSON() ([]byte, error) {
+	return append(appendList([]byte(`{"items":`), l.Items, StoredSegment.AppendJSON), '}'), nil
+}
+
+// Segments returns the segments of an environment. One that cannot be read is no
+// error, and does not hide the others.
+func (e *Engine) Segments(ctx context.Context, actor Actor, projectKey, environmentKey string) (SegmentList, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListSegments, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}}); err != nil {
-		return nil, err
+		return SegmentList{}, err
 	}
 	if err := cmp.Or(checkKey("the project", projectKey), checkKey("the environment", environmentKey)); err != nil {
-		return nil, err
+		return SegmentList{}, err
 	}
-	list := []StoredSegment{}
+	list := SegmentList{Items: []StoredSegment{}}
 	for record, err := range e.store.Scan(ctx, segmentRecordKey(projectKey, environmentKey, "")) {
 		if err != nil {
-			return nil, fmt.Errorf("list segments: %w", err)
+			return SegmentList{}, fmt.Errorf("list segments: %w", err)
 		}
 		s, err := decodeSegmentRecord(record)
-		if err != nil {
-			return nil, err
+		var unreadable *UnreadableFlagError
+		if errors.As(err, &unreadable) {
+			list.Unreadable = append(list.Unreadable, unreadable)
+			continue
 		}
-		list = append(list, StoredSegment{s, projectKey, environmentKey, record.Revision})
+		list.Items = append(list.Items, StoredSegment{s, projectKey, environmentKey, record.Revision})
 	}
 	return list, nil
 }

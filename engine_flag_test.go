@@ -2,6 +2,7 @@ package flagstage_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -230,6 +231,77 @@ func TestAFlagIsWrittenAtTheRevisionThatWasRead(t *testing.T) {
 	require.Equal(t, next.Revision, same.Revision, "nothing is written where nothing changes")
 	_, err = w.PutFlag(t.Context(), alice, "other-project", w.flag, flagstage.FlagWrite{Revision: 7})
 	require.ErrorIs(t, err, flagstage.ErrConflict, "there is none yet")
+	require.ErrorContains(t, err, `there is no flag "new-checkout", and so none of revision 7`)
+	_, err = w.PatchFlag(t.Context(), alice, "other-project", theTarget.FlagKey, flags.Patch{}, flagstage.FlagWrite{Revision: 7})
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+}
+
+func segmentOf(t testing.TB, document string) flags.Segment {
+	s, problems := flags.DecodeSegment([]byte(document))
+	require.NoError(t, problems.Err())
+	return s
+}
+
+func TestASegmentIsWrittenAtTheRevisionThatWasRead(t *testing.T) {
+	w, store := withFlag(t)
+	put := func(name string, revision int64) (flagstage.StoredSegment, error) {
+		return w.PutSegment(t.Context(), alice, "p", "e", segmentOf(t, fmt.Sprintf(`{"key":"s","name":%q}`, name)), revision)
+	}
+	_, err := put("first", 7)
+	require.ErrorIs(t, err, flagstage.ErrConflict)
+	require.ErrorContains(t, err, `there is no segment "s", and so none of revision 7`)
+	first, err := put("first", 0)
+	require.NoError(t, err)
+	next, err := put("next", first.Revision)
+	require.NoError(t, err)
+	require.Greater(t, next.Revision, first.Revision)
+	before := content(t, store)
+	_, err = put("other", first.Revision)
+	require.ErrorIs(t, err, flagstage.ErrConflict)
+	require.ErrorContains(t, err, fmt.Sprintf(`the segment "s" has revision %d by now, not %d; read it again`, next.Revision, first.Revision))
+	for _, revision := range []int64{0, next.Revision} {
+		same, err := put("next", revision)
+		require.NoError(t, err)
+		require.Equal(t, next.Revision, same.Revision, "an equal one is not written again")
+		require.True(t, same.Equal(next.Segment))
+	}
+	require.Equal(t, before, content(t, store))
+	stored, err := w.Segment(t.Context(), alice, "p", "e", "s")
+	require.NoError(t, err)
+	require.Equal(t, next.Revision, stored.Revision)
+	last, err := put("last", 0)
+	require.NoError(t, err, "any revision")
+	require.Greater(t, last.Revision, next.Revision)
+}
+
+// TestASegmentThatChangesWhileItIsPut is put all the same, unless a revision is
+// asked for.
+func TestASegmentThatChangesWhileItIsPut(t *testing.T) {
+	for _, checked := range []bool{false, true} {
+		w, store := withFlag(t)
+		put := func(w *world, name string, revision int64) (flagstage.StoredSegment, error) {
+			return w.PutSegment(t.Context(), alice, "p", "e", segmentOf(t, fmt.Sprintf(`{"key":"s","name":%q}`, name)), revision)
+		}
+		first, err := put(w, "first", 0)
+		require.NoError(t, err)
+		quick := &interloper{Store: store, before: func() {
+			_, err := put(w, "theirs", 0)
+			require.NoError(t, err)
+		}}
+		want := "ours"
+		if checked {
+			_, err = put(worldOn(t, quick, w.clock), "ours", first.Revision)
+			require.ErrorIs(t, err, flagstage.ErrConflict)
+			require.ErrorContains(t, err, "read it again")
+			want = "theirs"
+		} else {
+			_, err = put(worldOn(t, quick, w.clock), "ours", 0)
+			require.NoError(t, err)
+		}
+		s, err := w.Segment(t.Context(), alice, "p", "e", "s")
+		require.NoError(t, err)
+		require.Equal(t, want, s.Name())
+	}
 }
 
 func TestBadFlagsAreRefused(t *testing.T) {
@@ -238,7 +310,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"no key":          func() error { _, err := w.PutFlag(t.Context(), alice, "p", flags.Flag{}, whatever); return err },
 		"a bad project":   func() error { _, err := w.PutFlag(t.Context(), alice, "a/b", w.flag, whatever); return err },
-		"no segment":      func() error { _, err := w.PutSegment(t.Context(), alice, "p", "e", flags.Segment{}); return err },
+		"no segment":      func() error { _, err := w.PutSegment(t.Context(), alice, "p", "e", flags.Segment{}, 0); return err },
 		"no such flag":    func() error { return w.patches("nothing", "", whatever, flags.UpdateName("n")) },
 		"a hostile key":   func() error { return w.patches("../flag", "", whatever, flags.UpdateName("n")) },
 		"a bad patch":     func() error { return w.patches("new-checkout", "", whatever, flags.UpdateName("")) },
@@ -260,9 +332,7 @@ func TestFlagsAndSegmentsAreListed(t *testing.T) {
 		_, err := w.PutFlag(t.Context(), alice, project, w.flag, flagstage.FlagWrite{})
 		require.NoError(t, err)
 		for _, key := range []string{"s2", "s1"} {
-			s, problems := flags.DecodeSegment([]byte(fmt.Sprintf(`{"key":%q}`, key)))
-			require.NoError(t, problems.Err())
-			_, err = w.PutSegment(t.Context(), alice, project, "e", s)
+			_, err = w.PutSegment(t.Context(), alice, project, "e", segmentOf(t, fmt.Sprintf(`{"key":%q}`, key)), 0)
 			require.NoError(t, err)
 		}
 	}
@@ -279,11 +349,15 @@ func TestFlagsAndSegmentsAreListed(t *testing.T) {
 	require.Empty(t, names("b"))
 	segments, err := w.Segments(t.Context(), alice, "a", "e")
 	require.NoError(t, err)
-	require.Len(t, segments, 2)
-	require.Equal(t, "s1", segments[0].Key())
+	require.Len(t, segments.Items, 2)
+	require.Empty(t, segments.Unreadable)
+	require.Equal(t, "s1", segments.Items[0].Key())
+	printed, err := json.Marshal(segments)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf(`{"items":[%s,%s]}`, segments.Items[0].AppendJSON(nil), segments.Items[1].AppendJSON(nil)), string(printed))
 	one, err := w.Segment(t.Context(), alice, "a", "e", "s2")
 	require.NoError(t, err)
-	require.Equal(t, segments[1], one)
+	require.Equal(t, segments.Items[1], one)
 
 	_, err = store.Commit(t.Context(), flagstage.Txn{Put: []flagstage.Record{
 		{Key: "flag/a/bad", Value: []byte{99}}, {Key: "flag/a/empty"}, {Key: "flag/a/short", Value: []byte{1, 2}}, {Key: "segment/a/e/bad", Value: []byte{99}},
@@ -297,8 +371,17 @@ func TestFlagsAndSegmentsAreListed(t *testing.T) {
 	_, err = w.Engine.Flag(t.Context(), alice, "a", "bad")
 	require.ErrorAs(t, err, &unreadable)
 	require.ErrorIs(t, err, flagstage.ErrFormat)
-	_, err = w.Segments(t.Context(), alice, "a", "e")
+	segments, err = w.Segments(t.Context(), alice, "a", "e")
+	require.NoError(t, err)
+	require.Len(t, segments.Items, 2, "what cannot be read hides no other")
+	require.Len(t, segments.Unreadable, 1)
+	require.Equal(t, "segment/a/e/bad", segments.Unreadable[0].Key)
+	_, err = w.Segment(t.Context(), alice, "a", "e", "bad")
 	require.ErrorAs(t, err, &unreadable)
+	_, err = w.PutSegment(t.Context(), alice, "a", "e", segmentOf(t, `{"key":"bad"}`), unreadable.Revision)
+	require.NoError(t, err, "it is put in the place of what cannot be read")
+	_, err = w.Segment(t.Context(), alice, "a", "e", "bad")
+	require.NoError(t, err)
 }
 
 // TestADryRunTellsOfConflictsWithOtherReleases of the same flag.

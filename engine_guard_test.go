@@ -111,7 +111,7 @@ func releaseCalls(t *testing.T) []struct {
 			return err
 		}, one(flagstage.Request{Actor: bob, Verb: flagstage.VerbReadFlag, Target: f})},
 		{"list flags", func(w *world) error { _, err := w.Flags(w.Context(), bob, "web-shop"); return err }, one(flagstage.Request{Actor: bob, Verb: flagstage.VerbListFlags, Target: flagstage.Origin{ProjectKey: "web-shop"}})},
-		{"put segment", func(w *world) error { _, err := w.PutSegment(w.Context(), bob, "p", "e", segment); return err },
+		{"put segment", func(w *world) error { _, err := w.PutSegment(w.Context(), bob, "p", "e", segment, 0); return err },
 			one(flagstage.Request{Actor: bob, Verb: flagstage.VerbPutSegment, Target: flagstage.Origin{ProjectKey: "p", EnvironmentKey: "e"}, SegmentKey: "s"})},
 		{"read segment", func(w *world) error { _, err := w.Segment(w.Context(), bob, "p", "e", "s"); return err },
 			one(flagstage.Request{Actor: bob, Verb: flagstage.VerbReadSegment, Target: flagstage.Origin{ProjectKey: "p", EnvironmentKey: "e"}, SegmentKey: "s"})},

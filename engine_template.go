@@ -161,7 +161,7 @@ func (e *Engine) overtaken(ctx context.Context, key string, revision int64) erro
 	if err != nil {
 		return err
 	}
-	return staleTemplate(key, record.Revision, revision)
+	return stale("template", key, record.Revision, revision)
 }
 
 // Template returns a template. The error wraps [ErrNotFound] if there is none
@@ -302,7 +302,7 @@ func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input Templat
 		return StoredTemplate{}, err
 	}
 	if record.Revision != revision {
-		return StoredTemplate{}, staleTemplate(input.Key, record.Revision, revision)
+		return StoredTemplate{}, stale("template", input.Key, record.Revision, revision)
 	}
 	before, unreadable := decodeTemplate(record)
 	if unreadable != nil {
@@ -327,8 +327,13 @@ func (e *Engine) ReplaceTemplate(ctx context.Context, actor Actor, input Templat
 	return e.keep(ctx, template, revision)
 }
 
-func staleTemplate(key string, is, was int64) error {
-	return fmt.Errorf("%w: the template %s has revision %d by now, not %d; read it again", ErrConflict, quoteKey(key), is, was)
+// stale is the error of a change of what does not have the revision that the
+// caller has read, but another, or 0: there is none.
+func stale(what, key string, is, was int64) error {
+	if is == 0 {
+		return fmt.Errorf("%w: there is no %s %s, and so none of revision %d; leave out the revision to keep a new one", ErrConflict, what, quoteKey(key), was)
+	}
+	return fmt.Errorf("%w: the %s %s has revision %d by now, not %d; read it again", ErrConflict, what, quoteKey(key), is, was)
 }
 
 // DeleteTemplate deletes a template of the given revision, or of any if that
@@ -349,7 +354,7 @@ func (e *Engine) DeleteTemplate(ctx context.Context, actor Actor, key string, re
 		case err != nil:
 			return err
 		case revision != 0 && record.Revision != revision:
-			return staleTemplate(key, record.Revision, revision)
+			return stale("template", key, record.Revision, revision)
 		}
 		_, err = e.write(ctx, Txn{
 			If:     []Check{{Key: at, Revision: record.Revision}},

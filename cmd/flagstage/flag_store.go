@@ -274,7 +274,7 @@ segment is valid.
 				return err
 			}
 			return p.making(*db, func(e *flagstage.Engine) error {
-				if _, err := e.PutSegment(p.ctx, actor, *project, *environment, segment); err != nil {
+				if _, err := e.PutSegment(p.ctx, actor, *project, *environment, segment, 0); err != nil {
 					return err
 				}
 				text := fmt.Sprintf("kept segment %s in environment %s of project %s", segment.Key(), *environment, *project)
