@@ -96,7 +96,7 @@ var flagShowCommand = command{
 	summary: "show a flag",
 	help: `Shows a flag in words, in all of its environments or in one, or as JSON in its
 canonical form: the flag in a file or, with --db, the one with this key in a
-project of a store.
+project of a store, in words with its revision there.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		environment, format := environmentFlag(set, " to show (default all)"), formatFlag(set)
@@ -110,14 +110,14 @@ project of a store.
 			if err = cmp.Or(err, checkFormat(*format)); err != nil {
 				return err
 			}
-			var f flags.Flag
+			var f flagstage.StoredFlag
 			switch {
 			case *db != "":
 				f, err = p.storedFlag(*db, *project, name)
 			case *project != "":
 				return usagef("--project is for a flag in a store; name that with --db")
 			default:
-				f, err = p.flag(name)
+				f.Flag, err = p.flag(name)
 			}
 			if err != nil {
 				return err
@@ -127,10 +127,11 @@ project of a store.
 	},
 }
 
-func (p *program) showFlag(f flags.Flag, environment, format string) error {
+// showFlag prints a flag, whose revision is 0 if it is in no store.
+func (p *program) showFlag(f flagstage.StoredFlag, environment, format string) error {
 	keys := f.EnvironmentKeys()
 	if environment != "" {
-		if _, err := inEnvironment(f, environment); err != nil {
+		if _, err := inEnvironment(f.Flag, environment); err != nil {
 			return err
 		}
 		keys = []string{environment}
@@ -151,15 +152,18 @@ func (p *program) showFlag(f flags.Flag, environment, format string) error {
 	row("Description", f.Description())
 	row("Kind", string(f.Kind()))
 	row("Version", strconv.FormatInt(f.Version(), 10))
+	if f.Revision != 0 {
+		row("Revision", strconv.FormatInt(f.Revision, 10))
+	}
 	row("Tags", strings.Join(f.Tags(), ", "))
-	row("State", strings.Join(states(f), ", "))
+	row("State", strings.Join(states(f.Flag), ", "))
 	for i, v := range f.Variations() {
 		row("Variation "+strconv.Itoa(i), strings.TrimSpace(v.Name+"  "+v.Value.String()+"  "+v.ID))
 	}
 	for _, key := range keys {
 		e, _ := f.Environment(key)
 		rows = append(rows, []string{""}, []string{"Environment", e.Key()})
-		rows = append(rows, environmentInWords(f, e)...)
+		rows = append(rows, environmentInWords(f.Flag, e)...)
 	}
 	return p.printTable(rows)
 }

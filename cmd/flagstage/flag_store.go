@@ -33,13 +33,12 @@ func checkKeys(pairs ...string) error {
 }
 
 // storedFlag returns a flag of a store.
-func (p *program) storedFlag(db, project, key string) (f flags.Flag, err error) {
+func (p *program) storedFlag(db, project, key string) (f flagstage.StoredFlag, err error) {
 	if err := checkKeys("--project", project); err != nil {
 		return f, err
 	}
 	err = p.reading(db, func(e *flagstage.Engine) error {
-		stored, err := e.Flag(p.ctx, localActor, project, key)
-		f = stored.Flag
+		f, err = e.Flag(p.ctx, localActor, project, key)
 		return err
 	})
 	return f, err
@@ -49,12 +48,13 @@ func (p *program) storedFlag(db, project, key string) (f flags.Flag, err error) 
 type flagWriter struct {
 	db, project, member *string
 	now                 func(*program) error
+	revision            *int64
 	ignoreConflicts     bool
 	actor               flagstage.Actor
 }
 
 func flagWriterFlags(set *flag.FlagSet) *flagWriter {
-	w := &flagWriter{db: dbFlag(set, ""), project: projectFlag(set), member: actorFlag(set), now: nowFlag(set)}
+	w := &flagWriter{db: dbFlag(set, ""), project: projectFlag(set), member: actorFlag(set), now: nowFlag(set), revision: revisionFlag(set, " (default any)")}
 	set.BoolVar(&w.ignoreConflicts, "ignore-conflicts", false, "change the flag though a stage of a workflow that is still to run will then fail")
 	return w
 }
@@ -76,7 +76,7 @@ func (w *flagWriter) write(p *program, e *flagstage.Engine, key string, change f
 	if err != nil && !errors.Is(err, flagstage.ErrNotFound) {
 		return err
 	}
-	after, err := change(flagstage.FlagWrite{IgnoreConflicts: w.ignoreConflicts})
+	after, err := change(flagstage.FlagWrite{Revision: *w.revision, IgnoreConflicts: w.ignoreConflicts})
 	var failing *flagstage.PendingStagesError
 	switch {
 	case errors.As(err, &failing):
@@ -93,6 +93,15 @@ func (w *flagWriter) write(p *program, e *flagstage.Engine, key string, change f
 		text += escape.Terminal("- "+c.String()) + "\n"
 	}
 	return p.print(text)
+}
+
+// putting opens a store to put something into it. It is made if there is none,
+// unless a revision of what is in it is to be changed.
+func (p *program) putting(db string, revision int64, do func(*flagstage.Engine) error) error {
+	if revision != 0 {
+		return p.changing(db, do)
+	}
+	return p.making(db, do)
 }
 
 // wouldFail names the stages that a change of a flag would make fail.
@@ -118,7 +127,7 @@ func stageNumber(plan flagstage.Plan, id string) string {
 }
 
 var flagPutCommand = command{
-	name: "flag put", arguments: "FILE --project KEY --db PATH [--ignore-conflicts]",
+	name: "flag put", arguments: "FILE --project KEY --db PATH [--revision N] [--ignore-conflicts]",
 	summary: "put a flag into a project of a store",
 	help: `Puts a flag into a project of a store, in the place of the one with its key if
 there is one, and says in what it differs from that. The store is made if there is
@@ -136,7 +145,7 @@ still to run is refused.
 			if err != nil {
 				return err
 			}
-			return p.making(*w.db, func(e *flagstage.Engine) error {
+			return p.putting(*w.db, *w.revision, func(e *flagstage.Engine) error {
 				return w.write(p, e, f.Key(), func(how flagstage.FlagWrite) (flagstage.StoredFlag, error) {
 					return e.PutFlag(p.ctx, w.actor, *w.project, f, how)
 				})
@@ -146,7 +155,7 @@ still to run is refused.
 }
 
 var flagPatchCommand = command{
-	name: "flag patch", arguments: "KEY PATCH --project KEY [--environment KEY] --db PATH [--ignore-conflicts]",
+	name: "flag patch", arguments: "KEY PATCH --project KEY [--environment KEY] --db PATH [--revision N] [--ignore-conflicts]",
 	summary: "apply instructions to a flag of a store",
 	help: `Applies a semantic patch to a flag of a store, all of it or nothing, and says what
 has changed. PATCH is a file as flag apply takes it. What would make a stage of a
@@ -221,14 +230,14 @@ func (p *program) printFlags(list flagstage.FlagList, format string) error {
 		}
 		return p.printJSON(document)
 	}
-	rows := [][]string{{"PROJECT", "KEY", "NAME", "KIND", "VERSION", "ENVIRONMENTS"}}
+	rows := [][]string{{"PROJECT", "KEY", "NAME", "KIND", "VERSION", "REVISION", "ENVIRONMENTS"}}
 	for _, f := range list.Items {
 		var environments []string
 		for _, key := range f.EnvironmentKeys() {
 			e, _ := f.Environment(key)
 			environments = append(environments, key+" "+onOrOff(e))
 		}
-		rows = append(rows, []string{f.ProjectKey, f.Key(), f.Name(), string(f.Kind()), strconv.FormatInt(f.Version(), 10), strings.Join(environments, ", ")})
+		rows = append(rows, []string{f.ProjectKey, f.Key(), f.Name(), string(f.Kind()), strconv.FormatInt(f.Version(), 10), strconv.FormatInt(f.Revision, 10), strings.Join(environments, ", ")})
 	}
 	return p.printTable(rows)
 }
@@ -239,47 +248,4 @@ func onOrOff(e flags.Environment) string {
 		return "on"
 	}
 	return "off"
-}
-
-var segmentPutCommand = command{
-	name: "segment put", arguments: "FILE --project KEY --environment KEY --db PATH",
-	summary: "put a segment into an environment of a store",
-	help: `Puts a segment into an environment of a project of a store, in the place of the
-one with its key if there is one. The store is made if there is none and the
-segment is valid.
-`,
-	setup: func(p *program, set *flag.FlagSet) func([]string) error {
-		db, project, environment, member := dbFlag(set, ""), projectFlag(set), environmentFlag(set, ""), actorFlag(set)
-		return func(files []string) error {
-			file, err := one("FILE", files)
-			if err != nil {
-				return err
-			}
-			actor, err := memberActor(*member)
-			if err != nil {
-				return err
-			}
-			if *db == "" {
-				return errNoDB
-			}
-			if err := checkKeys("--project", *project, "--environment", *environment); err != nil {
-				return err
-			}
-			document, err := p.read(file)
-			if err != nil {
-				return err
-			}
-			segment, problems := flags.DecodeSegment(document)
-			if err := p.report(file, problems); err != nil {
-				return err
-			}
-			return p.making(*db, func(e *flagstage.Engine) error {
-				if _, err := e.PutSegment(p.ctx, actor, *project, *environment, segment, 0); err != nil {
-					return err
-				}
-				text := fmt.Sprintf("kept segment %s in environment %s of project %s", segment.Key(), *environment, *project)
-				return p.print(escape.Terminal(text) + "\n")
-			})
-		}
-	},
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,7 +15,6 @@ import (
 
 const (
 	careful = "../../testdata/careful-rollout.json"
-	staff   = "../../testdata/staff.segment.json"
 
 	newVariation = "7d9b2c34-1e6f-4f0d-9c53-2b7a6f0e4d21"
 	oldVariation = "0c5e3a52-94f1-4b0c-8a86-5d1f8a1f6a10"
@@ -50,6 +51,14 @@ func stocked(t *testing.T) string {
 	return db
 }
 
+// revision returns the revision that is shown.
+func revision(t *testing.T, shown string) string {
+	t.Helper()
+	found := regexp.MustCompile(`\nRevision +([0-9]+)\n`).FindStringSubmatch(shown)
+	require.Len(t, found, 2, shown)
+	return found[1]
+}
+
 // serve is a patch that gives everybody one variation.
 func serve(t *testing.T, variation string) string {
 	return written(t, "patch.json", `{"environmentKey":"production","instructions":[{"kind":"updateFallthroughVariationOrRollout","variationId":"`+variation+`"}]}`)
@@ -57,8 +66,8 @@ func serve(t *testing.T, variation string) string {
 
 func TestFlagsInAStore(t *testing.T) {
 	db := stocked(t)
-	require.Equal(t, "PROJECT   KEY           NAME          KIND     VERSION  ENVIRONMENTS\n"+
-		"web-shop  new-checkout  New checkout  boolean  1        production on\n", done(t, "flag", "list", "--db", db))
+	require.Equal(t, "PROJECT   KEY           NAME          KIND     VERSION  REVISION  ENVIRONMENTS\n"+
+		"web-shop  new-checkout  New checkout  boolean  1        1         production on\n", done(t, "flag", "list", "--db", db))
 	require.Equal(t, done(t, "flag", "list", "--db", db), done(t, "flag", "list", "--db", db, "--project", "web-shop"))
 	require.NotContains(t, done(t, "flag", "list", "--db", db, "--project", "other"), "new-checkout")
 	var listing struct{ Items []struct{ Key string } }
@@ -66,9 +75,12 @@ func TestFlagsInAStore(t *testing.T) {
 	require.Equal(t, "new-checkout", listing.Items[0].Key)
 
 	stored := []string{"flag", "show", "new-checkout", "--project", "web-shop", "--db", db}
-	for _, more := range [][]string{nil, {"--format", "json"}, {"--environment", "production", "--format", "json"}} {
+	for _, more := range [][]string{{"--format", "json"}, {"--environment", "production", "--format", "json"}} {
 		require.Equal(t, done(t, append([]string{"flag", "show", checkout}, more...)...), done(t, append(stored, more...)...))
 	}
+	inFile := done(t, "flag", "show", checkout)
+	require.Equal(t, strings.Replace(inFile, "\nTags ", "\nRevision     1\nTags ", 1), done(t, stored...), "in a store it has a revision")
+	require.NotContains(t, inFile, "Revision")
 
 	require.Equal(t, "flag new-checkout in project web-shop is like that already\n", done(t, "flag", "put", checkout, "--project", "web-shop", "--db", db))
 	const changes = "- tags added: released\n- production: default rule: New 5 % → 25 %\n- production: user tester-1 no longer always gets New\n"
@@ -94,6 +106,28 @@ func TestAFlagIsReadBesideAProgramThatUsesTheStore(t *testing.T) {
 	done(t, "flag", "list", "--db", db)
 	done(t, "flag", "show", "new-checkout", "--project", "web-shop", "--db", db)
 	require.Contains(t, refused(t, exitFailed, "flag", "patch", "new-checkout", quarter, "--project", "web-shop", "--db", db), "in use by process")
+}
+
+// TestFlagsAreWrittenAtTheRevisionThatIsGiven and left alone at any other one.
+func TestFlagsAreWrittenAtTheRevisionThatIsGiven(t *testing.T) {
+	db := stocked(t)
+	write := func(words ...string) []string { return append(words, "--project", "web-shop", "--db", db) }
+	show := write("flag", "show", "new-checkout")
+	first := revision(t, done(t, show...))
+	done(t, write("flag", "patch", "new-checkout", quarter, "--revision", first)...)
+	before := done(t, show...)
+	second := revision(t, before)
+	require.Contains(t, done(t, "flag", "list", "--db", db), "  "+second+"  ")
+	for _, words := range [][]string{{"flag", "patch", "new-checkout", serve(t, oldVariation), "--revision", first}, {"flag", "put", checkout, "--revision", first}} {
+		require.Equal(t, "flagstage: "+words[0]+" "+words[1]+`: optimistic_locking_error: the flag "new-checkout" has revision `+second+" by now, not "+first+"; read it again\n",
+			refused(t, exitFailed, write(words...)...))
+	}
+	require.Equal(t, before, done(t, show...))
+	require.Contains(t, done(t, write("flag", "put", checkout, "--revision", second)...), "changed flag new-checkout")
+	require.NotEqual(t, second, revision(t, done(t, show...)))
+	require.Contains(t, refused(t, exitFailed, "flag", "put", checkout, "--project", "other", "--db", db, "--revision", "3"),
+		`there is no flag "new-checkout", and so none of revision 3; leave out the revision to keep a new one`)
+	require.Contains(t, refused(t, exitFailed, "flag", "patch", "new-checkout", quarter, "--project", "other", "--db", db, "--revision", "3"), "not_found: ")
 }
 
 func TestPatchesOfStoredFlagsThatCannotBe(t *testing.T) {
@@ -145,18 +179,6 @@ func TestWhatWouldMakeAStageFailIsRefused(t *testing.T) {
 	require.Contains(t, done(t, "status", "checkout", "--db", db), "\nConflict  stage 2    instruction 0 would change /environments/production/fallthrough from ")
 }
 
-func TestSegmentsInAStore(t *testing.T) {
-	db := stocked(t)
-	done(t, "create", rollout, "--db", db)
-	start := []string{"start", "progressive-rollout", "--flag", "new-checkout", "--db", db}
-	require.Contains(t, refused(t, exitFailed, start...), `segment "staff"`, "it does not exist yet")
-	put := []string{"segment", "put", staff, "--project", "web-shop", "--environment", "production", "--db", db}
-	for range 2 {
-		require.Equal(t, "kept segment staff in environment production of project web-shop\n", done(t, put...))
-	}
-	require.Contains(t, done(t, start...), "Stage 1  completed  Staff only\n")
-}
-
 func TestListNamesFlagsThatCannotBeRead(t *testing.T) {
 	db := stocked(t)
 	store, err := flagstage.OpenStore(db, flagstage.DurabilityNever)
@@ -197,15 +219,13 @@ func TestWrongUsageOfStoredFlags(t *testing.T) {
 		{"flag", "patch", "k", quarter, "--project", "p", "--db", db, "--environment", "test"},
 		{"flag", "list"}, {"flag", "list", "x", "--db", db}, {"flag", "list", "--db", db, "--project", "a b"}, {"flag", "list", "--db", db, "--format", "xml"},
 		{"flag", "show", "k", "--db", db}, {"flag", "show", "k", "--project", "p"}, {"flag", "show", "--project", "p", "--db", db},
-		{"segment", "put"}, {"segment", "put", staff}, {"segment", "put", staff, "--db", db}, {"segment", "put", staff, "--project", "p", "--db", db},
-		{"segment", "put", staff, "--project", "p", "--environment", "a b", "--db", db}, {"segment", "put", staff, "--project", "p", "--environment", "e"},
-		{"segment", "put", staff, "--project", "p", "--environment", "e", "--db", db, "--member", ""}, {"segment"}, {"segment", "get"},
+		{"flag", "put", checkout, "--project", "p", "--db", db, "--revision", "0"}, {"flag", "patch", "k", quarter, "--project", "p", "--db", db, "--revision", "latest"},
 	} {
 		require.Contains(t, refused(t, exitUsage, arguments...), "--help", arguments)
 	}
 	for _, arguments := range [][]string{
 		{"flag", "put", filepath.Join(t.TempDir(), "none"), "--project", "p", "--db", db}, {"flag", "put", staff, "--project", "p", "--db", db},
-		{"segment", "put", checkout + "x", "--project", "p", "--environment", "e", "--db", db}, {"segment", "put", quarter, "--project", "p", "--environment", "e", "--db", db},
+		{"flag", "put", checkout, "--project", "p", "--db", db, "--revision", "1"},
 		{"flag", "list", "--db", db}, {"flag", "show", "k", "--project", "p", "--db", db}, {"flag", "patch", "k", quarter, "--project", "p", "--db", db},
 	} {
 		refused(t, exitFailed, arguments...)

@@ -7,22 +7,25 @@
 //	flagstage import FILE --project KEY --environment KEY --flag KEY --db PATH
 //	flagstage list --db PATH [--search TEXT] [--format text|json]
 //	flagstage show KEY --db PATH [--format text|json]
-//	flagstage delete KEY --db PATH
+//	flagstage replace FILE --revision N --db PATH [--member ID]
+//	flagstage delete KEY --db PATH [--revision N]
 //	flagstage flag validate FILE…
 //	flagstage flag show (FILE | KEY --project KEY --db PATH) [--environment KEY] [--format text|json]
 //	flagstage flag apply FILE PATCH [--environment KEY] [--other FILE]… [--now RFC3339] [--seed N]
 //	flagstage flag diff FROM TO [--environment KEY] [--other FILE]… [--format text|json]
 //	flagstage flag eval FILE --environment KEY --context JSON|FILE [--format text|json]
 //	flagstage flag audience FROM TO --environment KEY --population N [--format text|json]
-//	flagstage flag put FILE --project KEY --db PATH [--ignore-conflicts]
+//	flagstage flag put FILE --project KEY --db PATH [--revision N] [--ignore-conflicts]
 //	flagstage flag list --db PATH [--project KEY] [--format text|json]
-//	flagstage flag patch KEY PATCH --project KEY [--environment KEY] --db PATH [--ignore-conflicts]
-//	flagstage segment put FILE --project KEY --environment KEY --db PATH
+//	flagstage flag patch KEY PATCH --project KEY [--environment KEY] --db PATH [--revision N] [--ignore-conflicts]
+//	flagstage segment put FILE --project KEY --environment KEY --db PATH [--revision N]
+//	flagstage segment list --project KEY --environment KEY --db PATH [--format text|json]
+//	flagstage segment show KEY --project KEY --environment KEY --db PATH [--format text|json]
 //	flagstage start KEY --flag KEY --db PATH [--param ID/PATH=VALUE]… [--dry-run] [--format text|json]
 //	flagstage workflows --db PATH [--project KEY --environment KEY --flag KEY] [--status STATUS] [--format text|json]
 //	flagstage status ID --db PATH [--format text|json]
 //	flagstage timeline ID --db PATH [--format text|json]
-//	flagstage review ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--member ID]
+//	flagstage review ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--content HASH] [--member ID]
 //	flagstage pause|resume ID --db PATH [--reason TEXT] [--member ID]
 //	flagstage skip|retry|cancel ID --reason TEXT --db PATH [--member ID]
 //	flagstage workflow delete ID --db PATH
@@ -116,9 +119,9 @@ type command struct {
 }
 
 var commands = []command{
-	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, deleteCommand,
+	validateCommand, createCommand, simulateCommand, importCommand, listCommand, showCommand, replaceCommand, deleteCommand,
 	flagValidateCommand, flagShowCommand, flagApplyCommand, flagDiffCommand, flagEvalCommand, flagAudienceCommand,
-	flagPutCommand, flagListCommand, flagPatchCommand, segmentPutCommand,
+	flagPutCommand, flagListCommand, flagPatchCommand, segmentPutCommand, segmentListCommand, segmentShowCommand,
 	startCommand, workflowsCommand, statusCommand, timelineCommand, reviewCommand,
 	pauseCommand, resumeCommand, skipCommand, retryCommand, cancelCommand, workflowDeleteCommand, purgeCommand,
 	tickCommand, runCommand,

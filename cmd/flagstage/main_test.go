@@ -230,8 +230,8 @@ func TestStoreCommands(t *testing.T) {
 	require.Contains(t, bad.stderr, "-:/stages: ")
 
 	listed := run("", "list", "--db", db)
-	require.Equal(t, "KEY                  NAME                                     STAGES  CREATED     OWNER\n"+
-		"progressive-rollout  Progressive rollout of the new checkout  5       2026-03-02  alice\n", listed.stdout)
+	require.Equal(t, "KEY                  NAME                                     STAGES  CREATED     OWNER  REVISION\n"+
+		"progressive-rollout  Progressive rollout of the new checkout  5       2026-03-02  alice  1\n", listed.stdout)
 	require.NotContains(t, run("", "list", "--db", db, "--search", "nothing").stdout, "alice")
 	listed = run("", "list", "--db", db, "--format", "json")
 	var listing struct{ Items []json.RawMessage }
@@ -256,6 +256,54 @@ func TestStoreCommands(t *testing.T) {
 	require.Equal(t, exitDone, imported.status, imported.stderr)
 	require.Equal(t, shown.stdout, imported.stdout, "identifiers, dates and people are kept")
 	require.Contains(t, run("", "show", "progressive-rollout", "--db", db).stdout, "flag f, environment e, project p")
+}
+
+func TestReplace(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "db")
+	const document = `{"key":"k","name":"%s","projectKey":"p","environmentKey":"e","flagKey":"f","stages":[{"name":"one"}]}`
+	create := run(fmt.Sprintf(document, "First"), "create", "-", "--db", db, "--member", "alice")
+	require.Equal(t, exitDone, create.status, create.stderr)
+	replace := func(document string, more ...string) result {
+		return run(document, append([]string{"replace", "-", "--db", db}, more...)...)
+	}
+	first := revision(t, run("", "show", "k", "--db", db).stdout)
+	r := replace(fmt.Sprintf(document, "Second"), "--revision", first, "--member", "bob")
+	require.Equal(t, exitDone, r.status, r.stderr)
+	require.Equal(t, run("", "show", "k", "--db", db, "--format", "json").stdout, r.stdout)
+	shown := run("", "show", "k", "--db", db).stdout
+	require.Contains(t, shown, "Name         Second\n")
+	require.Contains(t, shown, " by alice\n", "the owner stays")
+	second := revision(t, shown)
+
+	require.Equal(t, result{exitFailed, "", `flagstage: replace: optimistic_locking_error: the template "k" has revision ` + second + " by now, not " + first + "; read it again\n"},
+		replace(fmt.Sprintf(document, "Third"), "--revision", first))
+	require.Contains(t, replace(strings.Replace(document, `"k"`, `"other"`, 1), "--revision", second).stderr, "not_found: ")
+	bad := replace(`{"key":"k","stage":[]}`, "--revision", second)
+	require.Equal(t, exitFailed, bad.status)
+	require.Contains(t, bad.stderr, `-:/stage: the member "stage" is unknown here; did you mean "stages"?`)
+	bad = replace(`{"key":"k","workflowId":"w"}`, "--revision", second)
+	require.Equal(t, result{exitFailed, "", "-:/workflowId: there is no such workflow [not_found]\n"}, bad)
+	require.Equal(t, shown, run("", "show", "k", "--db", db).stdout)
+	warned := replace(strings.Replace(document, `"name":"one"`, `"conditions":[{"kind":"schedule","executeNow":true,"description":"d"}]`, 1), "--revision", second)
+	require.Equal(t, exitDone, warned.status)
+	require.Contains(t, warned.stderr, "-:/stages/0/conditions/0/description: warning: ")
+
+	third := revision(t, run("", "show", "k", "--db", db).stdout)
+	require.Contains(t, run("", "delete", "k", "--db", db, "--revision", second).stderr, `the template "k" has revision `+third+" by now, not "+second+"; read it again")
+	require.Contains(t, run("", "list", "--db", db).stdout, "  "+third+"\n", "it is still there")
+	require.Equal(t, exitDone, run("", "delete", "k", "--db", db, "--revision", third).status)
+
+	none := filepath.Join(t.TempDir(), "none")
+	for _, arguments := range [][]string{
+		{"replace"}, {"replace", rollout, "--db", db}, {"replace", rollout, "--revision", "1"}, {"replace", rollout, "--db", db, "--revision", "0"},
+		{"replace", rollout, "--db", db, "--revision", "1.0"}, {"replace", rollout, "--db", db, "--revision", "1", "--member", ""}, {"delete", "k", "--db", db, "--revision", ""},
+	} {
+		r := run("", arguments...)
+		require.Equal(t, exitUsage, r.status, arguments)
+		require.Contains(t, r.stderr, "--help", arguments)
+	}
+	require.Equal(t, exitFailed, run("", "replace", rollout, "--db", none, "--revision", "1").status)
+	require.NoFileExists(t, none)
 }
 
 func TestListNamesWhatCannotBeRead(t *testing.T) {

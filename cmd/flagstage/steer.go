@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -38,15 +39,17 @@ func (s steering) do(p *program, act func(*flagstage.Engine, flagstage.Actor) (f
 }
 
 var reviewCommand = command{
-	name: "review", arguments: "ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--member ID]",
+	name: "review", arguments: "ID approve|decline|comment --db PATH [--comment TEXT] [--at POINTER] [--content HASH] [--member ID]",
 	summary: "review an open approval of a workflow",
 	help: `Approves or declines what a workflow waits for, or says something to it. Without
 --at it is the approval that is open; if there are several, name one by its JSON
-Pointer, such as /stages/1/conditions/0. What is due is done first.
+Pointer, such as /stages/1/conditions/0. What is due is done first. With --content
+the review counts only if the stage has the content that status tells the hash of.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		s := steeringFlags(set)
 		comment := set.String("comment", "", "a `TEXT` to go with the review")
+		content := contentFlag(set)
 		pointer := set.String("at", "", "the JSON `POINTER` of the approval (default: the one that is open)")
 		return func(arguments []string) error {
 			if len(arguments) != 2 {
@@ -67,11 +70,25 @@ Pointer, such as /stages/1/conditions/0. What is due is done first.
 				if err != nil {
 					return w, err
 				}
-				review.Kind, review.Comment = kind, *comment
+				review.Kind, review.Comment, review.Content = kind, *comment, *content
 				return e.Review(p.ctx, actor, id, review)
 			})
 		}
 	},
+}
+
+// contentFlag defines the flag that says what was reviewed. An empty text, as of a
+// variable of a shell that is not set, would let everything pass.
+func contentFlag(set *flag.FlagSet) *string {
+	content := new(string)
+	set.Func("content", "the `HASH` of the stage's content, as status tells it; a review of other content is refused", func(text string) error {
+		if text == "" {
+			return errors.New("it is empty; give the hash that status tells")
+		}
+		*content = text
+		return nil
+	})
+	return content
 }
 
 // openApproval returns a review of the approval at a pointer, or of the only one

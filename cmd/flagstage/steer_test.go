@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -50,6 +51,27 @@ func TestReviews(t *testing.T) {
 	require.Contains(t, done(t, "status", "second", "--db", db), "Standing  failed in stage 2 on Thu 2026-10-22 09:00 +02:00: the approval is declined\n")
 	require.Equal(t, "flagstage: review: the workflow is failed, and no approval of it is open\n",
 		refused(t, exitFailed, "review", "second", "approve", "--db", db))
+}
+
+// TestAReviewIsForTheContentThatWasLookedAt if it says so.
+func TestAReviewIsForTheContentThatWasLookedAt(t *testing.T) {
+	db := released(t)
+	require.NotContains(t, done(t, "status", "checkout", "--db", db), "content", "no approval is open yet")
+	on(t, db, "2026-10-22T09:00:00+02:00", "tick")
+	shown := done(t, "status", "checkout", "--db", db)
+	found := regexp.MustCompile(`\n         - active     asks for approval: .*\n                      content ([0-9a-f]{64})\n`).FindStringSubmatch(shown)
+	require.Len(t, found, 2, shown)
+	require.Equal(t, 1, strings.Count(shown, "content"))
+	review := []string{"review", "checkout", "approve", "--member", "bob", "--db", db, "--now", "2026-10-22T10:00:00+02:00"}
+	require.Equal(t, "flagstage: review: optimistic_locking_error: the review is for other content than that of stage /stages/1, which has the hash "+found[1]+"; look at it again\n",
+		refused(t, exitFailed, append(review, "--content", strings.Repeat("0", 64))...))
+	require.Contains(t, refused(t, exitUsage, append(review, "--content", "")...), "it is empty; give the hash that status tells")
+	require.Equal(t, shown, done(t, "status", "checkout", "--db", db), "what was refused has changed nothing")
+	paused := on(t, db, "2026-10-22T09:30:00+02:00", "pause", "checkout")
+	require.Contains(t, paused, found[1], "a paused workflow takes reviews too")
+	approved := done(t, append(review, "--content", found[1])...)
+	require.NotContains(t, approved, "content")
+	require.Contains(t, done(t, "timeline", "checkout", "--db", db), "bob approves.\n")
 }
 
 func TestReviewOfSeveralApprovals(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -164,9 +165,9 @@ func (p *program) printList(list flagstage.TemplateList, format string) error {
 		}
 		return p.printJSON(document)
 	}
-	rows := [][]string{{"KEY", "NAME", "STAGES", "CREATED", "OWNER"}}
+	rows := [][]string{{"KEY", "NAME", "STAGES", "CREATED", "OWNER", "REVISION"}}
 	for _, t := range list.Items {
-		rows = append(rows, []string{t.Key(), t.Name(), fmt.Sprint(t.Plan().Len()), t.CreatedAt().Format(time.DateOnly), t.OwnerID()})
+		rows = append(rows, []string{t.Key(), t.Name(), fmt.Sprint(t.Plan().Len()), t.CreatedAt().Format(time.DateOnly), t.OwnerID(), fmt.Sprint(t.Revision)})
 	}
 	return p.printTable(rows)
 }
@@ -257,20 +258,75 @@ func conditionInWords(c flagstage.Condition) string {
 	return string(c.Kind())
 }
 
-var deleteCommand = command{
-	name: "delete", arguments: "KEY --db PATH",
-	summary: "delete a template of a store",
-	help: `Deletes a template of a store.
+// revisionFlag defines the flag that says which revision a command changes; 0 is
+// any.
+func revisionFlag(set *flag.FlagSet, text string) *int64 {
+	revision := new(int64)
+	set.Func("revision", "the `NUMBER` that list and show tell; if there is another one by now, nothing is changed"+text, func(text string) (err error) {
+		if *revision, err = strconv.ParseInt(text, 10, 64); err != nil || *revision < 1 {
+			return errors.New("a revision is a number from 1 on")
+		}
+		return nil
+	})
+	return revision
+}
+
+var replaceCommand = command{
+	name: "replace", arguments: "FILE --revision N --db PATH [--member ID]",
+	summary: "put another template in the place of one of a store",
+	help: `Puts the template that FILE asks for in the place of the one that has its key, and
+prints it. Its identifier, creation date, owner and maintainer stay. It must have
+the revision that was looked at. Workflows that were made from it go on as they
+are.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
-		db := dbFlag(set, "")
+		db, member, revision := dbFlag(set, ""), actorFlag(set), revisionFlag(set, "")
+		return func(files []string) error {
+			file, err := one("FILE", files)
+			if err != nil {
+				return err
+			}
+			actor, err := memberActor(*member)
+			if err != nil {
+				return err
+			}
+			if *revision == 0 {
+				return usagef("--revision is missing; name the one that show tells")
+			}
+			if *db == "" {
+				return errNoDB
+			}
+			document, err := p.read(file)
+			if err != nil {
+				return err
+			}
+			input, problems := flagstage.ReadTemplate(document)
+			if problems.Err() != nil {
+				return p.report(file, problems)
+			}
+			return p.changing(*db, func(e *flagstage.Engine) error {
+				t, err := e.ReplaceTemplate(p.ctx, actor, input, *revision)
+				t.Warnings = problems
+				return p.stored(file, t, err)
+			})
+		}
+	},
+}
+
+var deleteCommand = command{
+	name: "delete", arguments: "KEY --db PATH [--revision N]",
+	summary: "delete a template of a store",
+	help: `Deletes a template of a store. Workflows that were made from it go on.
+`,
+	setup: func(p *program, set *flag.FlagSet) func([]string) error {
+		db, revision := dbFlag(set, ""), revisionFlag(set, " (default any)")
 		return func(arguments []string) error {
 			key, err := one("KEY", arguments)
 			if err != nil {
 				return err
 			}
 			return p.changing(*db, func(e *flagstage.Engine) error {
-				if err := e.DeleteTemplate(p.ctx, localActor, key, 0); err != nil {
+				if err := e.DeleteTemplate(p.ctx, localActor, key, *revision); err != nil {
 					return err
 				}
 				return p.print("deleted " + escape.Terminal(key) + "\n")

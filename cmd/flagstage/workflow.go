@@ -167,8 +167,8 @@ var statusCommand = command{
 	name: "status", arguments: "ID --db PATH [--format text|json]",
 	summary: "show how far a workflow has come",
 	help: `Shows a workflow: where it stands, its stages and their conditions, and what
-stands in the way of those that are still to run. As JSON it is what the API
-answers.
+stands in the way of those that are still to run. An open approval has the hash of
+its stage's content, for review --content. As JSON it is what the API answers.
 `,
 	setup: onWorkflow((*program).tell),
 }
@@ -221,12 +221,22 @@ func (p *program) tell(w flagstage.StoredWorkflow, format string) error {
 		}
 		for k, c := range s.Conditions {
 			rows = append(rows, []string{"", "- " + string(w.ConditionStatus(i, k)), conditionInWords(c)})
+			if isOpen(w.Workflow, i, k) {
+				rows = append(rows, []string{"", "", "content " + w.Plan().StageHash(i)})
+			}
 		}
 	}
 	for _, c := range w.Conflicts {
 		rows = append(rows, []string{"Conflict", "stage " + stageNumber(w.Plan(), c.StageID), c.Message})
 	}
 	return p.printTable(rows)
+}
+
+// isOpen reports whether a condition is an approval that takes reviews.
+func isOpen(w flagstage.Workflow, stage, condition int) bool {
+	return slices.ContainsFunc(w.Gates(), func(g flagstage.Gate) bool {
+		return g.Kind == flagstage.KindApproval && g.Stage == stage && g.Condition == condition
+	})
 }
 
 // whyFailed says what the change of the stage ran into that has failed, "" if it
