@@ -57,8 +57,8 @@ func onStore(do func(p *program, db, format string, stats flagstage.StoreStats) 
 			if err := cmp.Or(nothing(arguments), checkFormat(*format)); err != nil {
 				return err
 			}
-			if *db == "" {
-				return errNoDB
+			if err := exists(*db); err != nil {
+				return err
 			}
 			stats, err := flagstage.VerifyStore(p.ctx, *db, p.progress("read"))
 			if err != nil {
@@ -155,13 +155,13 @@ must not exist. The store may be in use. A damaged one is not copied.
 			if err != nil {
 				return err
 			}
-			if *db == "" {
-				return errNoDB
+			if err := exists(*db); err != nil {
+				return err
 			}
 			if err := flagstage.BackupStore(p.ctx, *db, target, p.progress("copy")); err != nil {
 				return err
 			}
-			return p.print(escape.Terminal("copied "+*db+" to "+target) + "\n")
+			return afterwards(p.print(escape.Terminal("copied "+*db+" to "+target) + "\n"))
 		}
 	},
 }
@@ -181,17 +181,17 @@ exit status is 0 also if something is lost.
 			if err = cmp.Or(err, checkFormat(*format)); err != nil {
 				return err
 			}
-			if *db == "" {
-				return errNoDB
+			if err := exists(*db); err != nil {
+				return err
 			}
 			found, err := flagstage.SalvageStore(p.ctx, *db, target, p.progress("salvage"))
 			if err != nil {
 				return err
 			}
 			if *format == "json" {
-				return p.printSalvaged(found)
+				return afterwards(p.printSalvaged(found))
 			}
-			return p.tellSalvaged(*db, target, found)
+			return afterwards(p.tellSalvaged(*db, target, found))
 		}
 	},
 }
@@ -246,8 +246,8 @@ must not be in use.
 			if err := nothing(arguments); err != nil {
 				return err
 			}
-			if *db == "" {
-				return errNoDB
+			if err := exists(*db); err != nil {
+				return err
 			}
 			before, err := os.Stat(*db)
 			if err != nil {
@@ -258,7 +258,7 @@ must not be in use.
 			}); err != nil {
 				return err
 			}
-			return p.tellCompacted(*db, before)
+			return afterwards(p.tellCompacted(*db, before))
 		}
 	},
 }

@@ -129,7 +129,7 @@ func (p *program) context(given string) (flags.Context, error) {
 	if !isJSON(given) {
 		var err error
 		if document, err = p.read(given); err != nil {
-			return flags.Context{}, err
+			return flags.Context{}, fmt.Errorf("--context is neither JSON that begins with a brace nor a file: %w", err)
 		}
 		name = given
 	}

@@ -65,6 +65,8 @@ func TestFlagEvalOfWhatIsWrong(t *testing.T) {
 		require.Contains(t, r.stderr, want, document)
 		require.Empty(t, r.stdout)
 	}
+	r = eval("", "--context", "ada")
+	require.Equal(t, result{exitFailed, "", "flagstage: flag eval: --context is neither JSON that begins with a brace nor a file: open ada: no such file or directory\n"}, r)
 	r = eval("", "--context", ada, "--flags", "none.json")
 	require.Equal(t, exitFailed, r.status)
 	require.Contains(t, r.stderr, "flagstage: flag eval: open none.json")

@@ -218,7 +218,7 @@ func TestWrongUsageOfStoredFlags(t *testing.T) {
 		{"flag", "patch", "k"}, {"flag", "patch", "k", quarter, "--db", db}, {"flag", "patch", "k", quarter, "--project", "p"},
 		{"flag", "patch", "k", quarter, "--project", "p", "--db", db, "--environment", "test"},
 		{"flag", "list"}, {"flag", "list", "x", "--db", db}, {"flag", "list", "--db", db, "--project", "a b"}, {"flag", "list", "--db", db, "--format", "xml"},
-		{"flag", "show", "k", "--db", db}, {"flag", "show", "k", "--project", "p"}, {"flag", "show", "--project", "p", "--db", db},
+		{"flag", "show", "k", "--db", db}, {"flag", "show", "k", "--project", "p", "--db", ""}, {"flag", "show", "k", "--project", "p"}, {"flag", "show", "--project", "p", "--db", db},
 		{"flag", "put", checkout, "--project", "p", "--db", db, "--revision", "0"}, {"flag", "patch", "k", quarter, "--project", "p", "--db", db, "--revision", "latest"},
 	} {
 		require.Contains(t, refused(t, exitUsage, arguments...), "--help", arguments)

@@ -136,21 +136,24 @@ Usage:
 
 const footer = `
 FILE is a request to create a workflow template, in JSON; validate and simulate
-also take exported templates, import takes only those; those of the commands
-that begin with "flag" are flags as the API tells them; - is standard input.
+also take exported templates, import takes only those. FILE of the commands that
+begin with "flag" and "segment" is a flag or segment as the API tells it. - is
+standard input.
 PATH is the file of a store, which keeps templates, flags, segments and workflows.
 "flagstage COMMAND --help" tells more.
 `
 
 func (p *program) run(arguments []string) int {
 	if len(arguments) == 0 {
-		usage(p.stderr, commands)
+		io.WriteString(p.stderr, commandList(commands))
 		return exitUsage
 	}
 	name := arguments[0]
 	if isHelp(name) {
-		usage(p.stdout, commands)
-		return exitDone
+		if len(arguments) > 1 && !isHelp(arguments[1]) {
+			return p.run(append(slices.Clone(arguments[1:]), "--help"))
+		}
+		return p.help(commandList(commands))
 	}
 	var group []command // of commands whose names begin with this word
 	for _, c := range commands {
@@ -165,11 +168,10 @@ func (p *program) run(arguments []string) int {
 	where := "flagstage --help"
 	switch {
 	case len(group) > 0 && len(arguments) == 1:
-		usage(p.stderr, group)
+		io.WriteString(p.stderr, commandList(group))
 		return exitUsage
 	case len(group) > 0 && isHelp(arguments[1]):
-		usage(p.stdout, group)
-		return exitDone
+		return p.help(commandList(group))
 	case len(group) > 0:
 		name, where = name+" "+arguments[1], "flagstage "+name+" --help"
 	}
@@ -181,14 +183,24 @@ func isHelp(word string) bool {
 	return slices.Contains([]string{"--help", "-help", "-h", "help"}, word)
 }
 
-func usage(w io.Writer, list []command) {
+// help prints a help text, and returns the exit status.
+func (p *program) help(text string) int {
+	if err := p.print(text); err != nil {
+		p.complain(err)
+		return exitFailed
+	}
+	return exitDone
+}
+
+// commandList returns the help on several commands.
+func commandList(list []command) string {
 	var b strings.Builder
 	b.WriteString(header)
 	for _, c := range list {
 		fmt.Fprintf(&b, "  flagstage %s %s\n        %s\n", c.name, c.arguments, c.summary)
 	}
 	b.WriteString(footer)
-	io.WriteString(w, b.String())
+	return b.String()
 }
 
 // usageError is a command line that cannot be followed.
@@ -206,8 +218,7 @@ func (p *program) runCommand(c command, arguments []string) int {
 	do := c.setup(p, set)
 	files, err := parse(set, arguments)
 	if errors.Is(err, flag.ErrHelp) {
-		p.commandHelp(c, set)
-		return exitDone
+		return p.help(commandHelp(c, set))
 	}
 	if err == nil {
 		err = do(files)
@@ -246,17 +257,20 @@ func parse(set *flag.FlagSet, arguments []string) (files []string, err error) {
 	}
 }
 
-func (p *program) commandHelp(c command, set *flag.FlagSet) {
-	fmt.Fprintf(p.stdout, "Usage: flagstage %s %s\n\n%s", c.name, c.arguments, c.help)
+// commandHelp returns the help on one command.
+func commandHelp(c command, set *flag.FlagSet) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage: flagstage %s %s\n\n%s", c.name, c.arguments, c.help)
 	first := true
 	set.VisitAll(func(f *flag.Flag) {
 		if first {
-			fmt.Fprint(p.stdout, "\nFlags, before or after other arguments:\n")
+			b.WriteString("\nFlags, before or after other arguments:\n")
 			first = false
 		}
 		value, text := flag.UnquoteUsage(f)
-		fmt.Fprintf(p.stdout, "  %s\n        %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
+		fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
 	})
+	return b.String()
 }
 
 // complain prints one line about an error.
@@ -327,6 +341,24 @@ func (p *program) printJSON(document []byte) error {
 }
 
 func (p *program) print(text string) error {
-	_, err := io.WriteString(p.stdout, text)
+	if text == "" {
+		return nil
+	}
+	if _, err := io.WriteString(p.stdout, text); err != nil {
+		return outputError{err}
+	}
+	return nil
+}
+
+// outputError says that something could not be printed.
+type outputError struct{ error }
+
+// afterwards returns the error of what changes something and then tells of it. If
+// it could only not be told, the error says so.
+func afterwards(err error) error {
+	var untold outputError
+	if errors.As(err, &untold) {
+		return fmt.Errorf("it is done, but cannot be told: %w", err)
+	}
 	return err
 }

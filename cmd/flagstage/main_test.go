@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,12 +27,20 @@ type result struct {
 }
 
 func run(stdin string, arguments ...string) result {
-	var out, errs bytes.Buffer
+	var out bytes.Buffer
+	r := runTo(&out, stdin, arguments...)
+	r.stdout = out.String()
+	return r
+}
+
+// runTo runs the command with a standard output of its own.
+func runTo(out io.Writer, stdin string, arguments ...string) result {
+	var errs bytes.Buffer
 	clock := flagstage.NewVirtualClock(time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC))
 	wait := func(_ context.Context, d time.Duration) error { clock.Advance(d); return nil }
-	p := program{ctx: context.Background(), stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, clock: clock, wait: wait}
+	p := program{ctx: context.Background(), stdin: strings.NewReader(stdin), stdout: out, stderr: &errs, clock: clock, wait: wait}
 	status := p.run(arguments)
-	return result{status, out.String(), errs.String()}
+	return result{status, "", errs.String()}
 }
 
 // printed is what a user sees of a run by go run.
@@ -56,6 +65,30 @@ func TestHelpOnEveryLevel(t *testing.T) {
 			require.True(t, strings.HasPrefix(r.stdout, "Usage: flagstage "+c.name), r.stdout)
 			require.Empty(t, r.stderr)
 		}
+	}
+}
+
+func TestHelpByTheNameOfACommand(t *testing.T) {
+	for _, c := range commands {
+		for _, help := range []string{"help", "--help"} {
+			require.Equal(t, run("", append(strings.Fields(c.name), "--help")...), run("", append([]string{help}, strings.Fields(c.name)...)...))
+		}
+	}
+	require.Equal(t, run("", "flag", "--help"), run("", "help", "flag"))
+	require.Equal(t, run("", "--help"), run("", "help", "--help"))
+	require.Equal(t, result{exitUsage, "", "flagstage: there is no command \"creat\"; see flagstage --help\n"}, run("", "help", "creat"))
+}
+
+func TestAStoreThatIsNotThereIsNotMade(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "none")
+	for _, command := range []string{
+		"list", "show k", "delete k", "replace " + careful + " --revision 1", "flag list", "workflows", "status w", "tick", "pause w",
+		"store verify", "store stats", "store compact", "store backup x", "store salvage x",
+	} {
+		r := run("", append(strings.Fields(command), "--db", db)...)
+		require.Equal(t, exitFailed, r.status, command)
+		require.Contains(t, r.stderr, ": there is no store "+db+": no such file; create, import, flag put and segment put make one\n", command)
+		require.NoFileExists(t, db)
 	}
 }
 
@@ -426,11 +459,42 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
+// TestOutputThatCannotBeWrittenFails and tells whether anything was done.
 func TestOutputThatCannotBeWrittenFails(t *testing.T) {
-	for _, arguments := range [][]string{{"validate", rollout}, {"create", rollout}, {"simulate", rollout}, {"simulate", rollout, "--format=json"}} {
-		var errs bytes.Buffer
-		p := program{ctx: t.Context(), stdout: brokenPipe{}, stderr: &errs, clock: flagstage.SystemClock()}
-		require.Equal(t, exitFailed, p.run(arguments))
-		require.Contains(t, errs.String(), "broken pipe")
+	dir := t.TempDir()
+	db := filepath.Join(dir, "db")
+	for _, arguments := range [][]string{{"--help"}, {"flag", "--help"}, {"create", "--help"}} {
+		require.Equal(t, result{exitFailed, "", "flagstage: broken pipe\n"}, runTo(brokenPipe{}, "", arguments...))
 	}
+	const done = "it is done, but cannot be told: "
+	for _, c := range []struct {
+		command string
+		want    string
+	}{
+		{"create " + careful + " --db " + db, done},
+		{"flag put " + checkout + " --project web-shop --db " + db, done},
+		{"start careful-rollout --flag new-checkout --id w --dry-run --db " + db, ""},
+		{"start careful-rollout --flag new-checkout --id w --db " + db, done},
+		{"status w --db " + db, ""},
+		{"pause w --db " + db, done},
+		{"tick --db " + db, done},
+		{"list --db " + db, ""},
+		{"store verify --db " + db, ""},
+		{"store compact --db " + db, done},
+		{"store backup " + db + ".copy --db " + db, done},
+		{"store salvage " + db + ".saved --db " + db, done},
+		{"delete careful-rollout --db " + db, done},
+		{"create " + careful, ""},
+		{"validate " + careful, ""},
+		{"simulate " + careful, ""},
+		{"simulate --format=json " + careful, ""},
+	} {
+		r := runTo(brokenPipe{}, "", strings.Fields(c.command)...)
+		require.Equal(t, exitFailed, r.status, c.command)
+		require.Regexp(t, `^flagstage: [a-z ]+: `+c.want+`broken pipe\n$`, r.stderr, c.command)
+	}
+	require.NotContains(t, run("", "list", "--db", db).stdout, "careful-rollout")
+	require.Contains(t, run("", "workflows", "--db", db).stdout, "paused")
+	require.FileExists(t, db+".copy")
+	require.FileExists(t, db+".saved")
 }

@@ -39,7 +39,7 @@ others; it is named on standard error, and the exit status is then 1.
 			if err == nil && p.complainOf(t) {
 				err = errInvalid
 			}
-			return err
+			return afterwards(err)
 		}
 	},
 }
@@ -211,7 +211,7 @@ func (p *program) runUntilInterrupted(db string, poll time.Duration) error {
 	for {
 		t, err := p.tick(db)
 		if printed := p.print(t.text()); printed != nil {
-			return printed
+			return afterwards(printed)
 		}
 		sleep := poll
 		switch {

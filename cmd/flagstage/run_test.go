@@ -223,7 +223,7 @@ func TestRunEndsWhenTheStoreCannotBeUsed(t *testing.T) {
 	full := newRunner(t, "2026-10-22T07:00:00Z", func(int) {})
 	full.stdout = brokenPipe{}
 	require.Equal(t, exitFailed, full.run([]string{"run", "--db", released(t)}))
-	require.Contains(t, full.errs.String(), "broken pipe")
+	require.Equal(t, "flagstage: run: it is done, but cannot be told: broken pipe\n", full.errs.String())
 }
 
 func TestWaitEndsWithTheContext(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -202,11 +203,17 @@ var skipCommand = steerCommand("skip", "ID --reason TEXT --db PATH [--stage NUMB
 begins. What is due is done first; --stage makes sure that it is the stage that
 you mean.
 `, true, func(set *flag.FlagSet) steerer {
-		number := set.Int("stage", 0, "the `NUMBER` of the stage, from 1 (default: the active one)")
+		number := 0
+		set.Func("stage", "the `NUMBER` of the stage, from 1 (default: the active one)", func(text string) (err error) {
+			if number, err = strconv.Atoi(text); err != nil || number < 1 {
+				return errors.New("a stage has a number from 1 on")
+			}
+			return nil
+		})
 		bypass := set.Bool("bypass-approval", false, "leave it out though an approval in it is not given")
 		return func(p *program, e *flagstage.Engine, actor flagstage.Actor, id, reason string) (flagstage.StoredWorkflow, error) {
-			skip := flagstage.Skip{Stage: *number - 1, Reason: reason, BypassApproval: *bypass}
-			if *number == 0 {
+			skip := flagstage.Skip{Stage: number - 1, Reason: reason, BypassApproval: *bypass}
+			if number == 0 {
 				w, err := e.Workflow(p.ctx, actor, id)
 				if err != nil {
 					return w, err

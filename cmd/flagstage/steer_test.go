@@ -167,6 +167,9 @@ func TestWrongUsageOfSteering(t *testing.T) {
 		require.Contains(t, refused(t, exitFailed, reasoned...), "no such file")
 		require.NoFileExists(t, db)
 	}
+	for _, number := range []string{"0", "-3", "two"} {
+		require.Contains(t, refused(t, exitUsage, "skip", "w", "--reason", "why", "--db", db, "--stage", number), "a stage has a number from 1 on")
+	}
 	for _, arguments := range []string{"review", "review w", "review w agree", "review w approve extra", "review w approve --format xml"} {
 		require.Contains(t, refused(t, exitUsage, append(strings.Fields(arguments), "--db", db)...), "see flagstage review --help", arguments)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -34,8 +35,8 @@ var errNoDB = usagef("--db is missing; name the file of the store")
 // reading opens a store for reading, also while another program uses it, and
 // does something with it.
 func (p *program) reading(path string, do func(*flagstage.Engine) error) error {
-	if path == "" {
-		return errNoDB
+	if err := exists(path); err != nil {
+		return err
 	}
 	e, err := flagstage.Open(path, flagstage.WithClock(p.clock), flagstage.WithReadOnly(), flagstage.WithProgress(p.progress("read")))
 	if err != nil {
@@ -58,6 +59,9 @@ func exists(path string) error {
 		return errNoDB
 	}
 	_, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no store %s: no such file; create, import, flag put and segment put make one", path)
+	}
 	return err
 }
 
@@ -69,7 +73,7 @@ func (p *program) making(path string, do func(*flagstage.Engine) error) error {
 		if err != nil {
 			return err
 		}
-		return do(e)
+		return afterwards(do(e))
 	})
 }
 

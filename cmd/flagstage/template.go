@@ -81,11 +81,15 @@ a workflow of the store.
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		member, db := memberFlag(set), dbFlag(set, " that keeps the template")
 		return func(files []string) error {
-			kept := false
-			set.Visit(func(f *flag.Flag) { kept = kept || f.Name == "db" })
-			return p.create(files, *member, *db, kept)
+			return p.create(files, *member, *db, given(set, "db"))
 		}
 	},
+}
+
+// given reports whether the command line has a flag, be it empty.
+func given(set *flag.FlagSet, name string) (found bool) {
+	set.Visit(func(f *flag.Flag) { found = found || f.Name == name })
+	return found
 }
 
 func memberFlag(set *flag.FlagSet) *string {
