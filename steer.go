@@ -116,7 +116,11 @@ func (w Workflow) Skip(stage int, order Order, bypassApproval bool, now time.Tim
 		return w, nil, t.w.misfit("the workflow is %s; only one that is active or paused has a stage to skip", t.w.status)
 	}
 	if stage != t.w.stage || t.w.gates == nil {
-		return w, nil, t.w.misfit("stage %s is %s; only the active one can be skipped", stageName(stage), orElse(string(t.w.StageStatus(stage)), "none"))
+		status := t.w.StageStatus(stage)
+		if status == "" {
+			return w, nil, t.w.misfit("there is no stage with the index %d; only the active one can be skipped", stage)
+		}
+		return w, nil, t.w.misfit("stage %s is %s; only the active one can be skipped", stageName(stage), status)
 	}
 	var reason Reason
 	if i := t.w.unapproved(); i != NoIndex {

@@ -320,7 +320,8 @@ func TestOrdersThatDoNotFit(t *testing.T) {
 
 func TestStagesThatCannotBeSkipped(t *testing.T) {
 	r := begin(t, planOf(t, stage(), stage(hours(1)), stage(hours(1))), flagstage.Start{})
-	for stage, want := range map[int]string{-1: "none", -7: "none", 0: "completed", 2: "pending", 3: "none", 1000: "none"} {
+	const none = "there is no stage with the index "
+	for stage, want := range map[int]string{-1: none + "-1", -7: none + "-7", 0: "completed", 2: "pending", 3: none + "3", 1000: none + "1000"} {
 		err := r.take(r.Skip(stage, because, true, after(0.5)))
 		require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
 		require.ErrorContains(t, err, want)

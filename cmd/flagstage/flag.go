@@ -102,8 +102,8 @@ project of a store, in words with its revision there.
 		environment, format := environmentFlag(set, " to show (default all)"), formatFlag(set)
 		db, project := dbFlag(set, " that has the flag"), projectFlag(set)
 		return func(arguments []string) error {
-			from, stored := "FILE", given(set, "db")
-			if stored {
+			from := "FILE"
+			if *db != "" {
 				from = "KEY"
 			}
 			name, err := one(from, arguments)
@@ -112,7 +112,7 @@ project of a store, in words with its revision there.
 			}
 			var f flagstage.StoredFlag
 			switch {
-			case stored:
+			case *db != "":
 				f, err = p.storedFlag(*db, *project, name)
 			case *project != "":
 				return usagef("--project is for a flag in a store; name that with --db")

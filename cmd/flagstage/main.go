@@ -221,6 +221,9 @@ func (p *program) runCommand(c command, arguments []string) int {
 		return p.help(commandHelp(c, set))
 	}
 	if err == nil {
+		err = checkFilled(set, files)
+	}
+	if err == nil {
 		err = do(files)
 	}
 	var wrong usageError
@@ -255,6 +258,22 @@ func parse(set *flag.FlagSet, arguments []string) (files []string, err error) {
 		}
 		files, arguments = append(files, rest[0]), rest[1:]
 	}
+}
+
+// checkFilled refuses a flag or another argument that is empty, as the value of a
+// shell's variable is which nobody has set: what would then happen is hardly what
+// was meant. Texts for people may be empty.
+func checkFilled(set *flag.FlagSet, files []string) (err error) {
+	if slices.Contains(files, "") {
+		return usagef("an argument is empty")
+	}
+	set.Visit(func(f *flag.Flag) {
+		if text, ok := f.Value.(flag.Getter); ok && text.Get() == "" &&
+			!slices.Contains([]string{"name", "description", "comment", "reason", "search"}, f.Name) {
+			err = usagef("--%s is empty; give it a value, or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // commandHelp returns the help on one command.

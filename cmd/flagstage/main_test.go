@@ -68,6 +68,33 @@ func TestHelpOnEveryLevel(t *testing.T) {
 	}
 }
 
+// TestArgumentsThatAreEmptyAreRefused since a variable that nobody has set is no
+// wish: not for another approval, another zone, or another file.
+func TestArgumentsThatAreEmptyAreRefused(t *testing.T) {
+	db := filepath.Join(t.TempDir(), "db")
+	for _, c := range []struct{ command, arguments, empty string }{
+		{"create", careful, "db"},
+		{"flag show", checkout, "environment"},
+		{"flag list", "--db " + db, "project"},
+		{"review", "w approve --db " + db, "at"},
+		{"review", "w approve --db " + db, "content"},
+		{"start", "k --flag f --db " + db, "file"},
+		{"start", "k --flag f --db " + db, "id"},
+		{"start", "k --flag f --db " + db, "zone"},
+		{"workflows", "--db " + db, "status"},
+		{"tick", "--db " + db, "now"},
+	} {
+		require.Equal(t, result{exitUsage, "", fmt.Sprintf("flagstage: %s: --%s is empty; give it a value, or leave it out; see flagstage %s --help\n", c.command, c.empty, c.command)},
+			run("", append(strings.Fields(c.command+" "+c.arguments), "--"+c.empty, "")...))
+	}
+	for _, arguments := range [][]string{{"show", "", "--db", db}, {"start", "", "--flag", "f", "--db", db}, {"validate", careful, ""}} {
+		require.Equal(t, result{exitUsage, "", "flagstage: " + arguments[0] + ": an argument is empty; see flagstage " + arguments[0] + " --help\n"}, run("", arguments...))
+	}
+	require.NoFileExists(t, db)
+	require.Equal(t, exitDone, run("", "create", careful, "--db", db).status)
+	require.Equal(t, exitDone, run("", "list", "--db", db, "--search", "").status, "texts may be empty")
+}
+
 func TestHelpByTheNameOfACommand(t *testing.T) {
 	for _, c := range commands {
 		for _, help := range []string{"help", "--help"} {

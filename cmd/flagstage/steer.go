@@ -50,7 +50,7 @@ the review counts only if the stage has the content that status tells the hash o
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		s := steeringFlags(set)
 		comment := set.String("comment", "", "a `TEXT` to go with the review")
-		content := contentFlag(set)
+		content := set.String("content", "", "the `HASH` of the stage's content, as status tells it; a review of other content is refused")
 		pointer := set.String("at", "", "the JSON `POINTER` of the approval (default: the one that is open)")
 		return func(arguments []string) error {
 			if len(arguments) != 2 {
@@ -76,20 +76,6 @@ the review counts only if the stage has the content that status tells the hash o
 			})
 		}
 	},
-}
-
-// contentFlag defines the flag that says what was reviewed. An empty text, as of a
-// variable of a shell that is not set, would let everything pass.
-func contentFlag(set *flag.FlagSet) *string {
-	content := new(string)
-	set.Func("content", "the `HASH` of the stage's content, as status tells it; a review of other content is refused", func(text string) error {
-		if text == "" {
-			return errors.New("it is empty; give the hash that status tells")
-		}
-		*content = text
-		return nil
-	})
-	return content
 }
 
 // openApproval returns a review of the approval at a pointer, or of the only one

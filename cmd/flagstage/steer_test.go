@@ -65,7 +65,7 @@ func TestAReviewIsForTheContentThatWasLookedAt(t *testing.T) {
 	review := []string{"review", "checkout", "approve", "--member", "bob", "--db", db, "--now", "2026-10-22T10:00:00+02:00"}
 	require.Equal(t, "flagstage: review: optimistic_locking_error: the review is for other content than that of stage /stages/1, which has the hash "+found[1]+"; look at it again\n",
 		refused(t, exitFailed, append(review, "--content", strings.Repeat("0", 64))...))
-	require.Contains(t, refused(t, exitUsage, append(review, "--content", "")...), "it is empty; give the hash that status tells")
+	require.Contains(t, refused(t, exitUsage, append(review, "--content", "")...), "--content is empty; give it a value, or leave it out")
 	require.Equal(t, shown, done(t, "status", "checkout", "--db", db), "what was refused has changed nothing")
 	paused := on(t, db, "2026-10-22T09:30:00+02:00", "pause", "checkout")
 	require.Contains(t, paused, found[1], "a paused workflow takes reviews too")

@@ -81,15 +81,9 @@ a workflow of the store.
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		member, db := memberFlag(set), dbFlag(set, " that keeps the template")
 		return func(files []string) error {
-			return p.create(files, *member, *db, given(set, "db"))
+			return p.create(files, *member, *db)
 		}
 	},
-}
-
-// given reports whether the command line has a flag, be it empty.
-func given(set *flag.FlagSet, name string) (found bool) {
-	set.Visit(func(f *flag.Flag) { found = found || f.Name == name })
-	return found
 }
 
 func memberFlag(set *flag.FlagSet) *string {
@@ -110,8 +104,9 @@ func memberActor(member string) (flagstage.Actor, error) {
 	return actor, nil
 }
 
-// create creates a template, and keeps it in the store at db if kept is set.
-func (p *program) create(files []string, member, db string, kept bool) error {
+// create creates a template, and keeps it in the store at db, in none if that is
+// "".
+func (p *program) create(files []string, member, db string) error {
 	file, err := one("FILE", files)
 	if err != nil {
 		return err
@@ -119,9 +114,6 @@ func (p *program) create(files []string, member, db string, kept bool) error {
 	actor, err := memberActor(member)
 	if err != nil {
 		return err
-	}
-	if kept && db == "" {
-		return errNoDB
 	}
 	document, err := p.read(file)
 	if err != nil {
@@ -131,11 +123,11 @@ func (p *program) create(files []string, member, db string, kept bool) error {
 		t, err := e.CreateTemplateJSON(p.ctx, actor, document)
 		return p.stored(file, t, err)
 	}
-	if input, _ := flagstage.ReadTemplate(document); kept && input.WorkflowID != "" {
+	if input, _ := flagstage.ReadTemplate(document); db != "" && input.WorkflowID != "" {
 		return p.changing(db, keep) // which must have the workflow
 	}
 	template, problems := create(document, flagstage.Creation{Now: p.clock.Now(), IDs: flagstage.RandomIDs(), Actor: actor})
-	if !kept || problems.Err() != nil { // a document that is refused leaves no new store behind
+	if db == "" || problems.Err() != nil { // a document that is refused leaves no new store behind
 		return p.created(file, template, problems)
 	}
 	return p.making(db, keep)
