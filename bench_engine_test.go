@@ -67,24 +67,28 @@ func startMinutes(b *testing.B, engine *flagstage.Engine) {
 	}
 }
 
+// setAll sets as many keys of buntdb in one transaction as workflows are due at
+// once.
+func setAll(b *testing.B, db *buntdb.DB, value string) {
+	if err := db.Update(func(tx *buntdb.Tx) error {
+		for k := range dueAtOnce {
+			if _, _, err := tx.Set(workflowKey(k), value, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // compareAdvance compares advancing a stage of each of a thousand workflows that
 // are due at once with as many Sets of buntdb in one transaction.
-func compareAdvance(b *testing.B, store flagstage.Store, engine *flagstage.Engine, clock *flagstage.VirtualClock) {
+func compareAdvance(b *testing.B, must float64, store flagstage.Store, engine *flagstage.Engine, clock *flagstage.VirtualClock) {
 	db := plainBunt(b, buntdb.Never)
 	defer db.Close()
 	ctx, value, ticks := b.Context(), string(make([]byte, workflowSize)), 0
-	compareWall(b, 0, func() {
-		if err := db.Update(func(tx *buntdb.Tx) error {
-			for k := range dueAtOnce {
-				if _, _, err := tx.Set(workflowKey(k), value, nil); err != nil {
-					return err
-				}
-			}
-			return nil
-		}); err != nil {
-			b.Fatal(err)
-		}
-	}, func() {
+	compareWall(b, must, func() { setAll(b, db, value) }, func() {
 		clock.Advance(time.Minute)
 		report, err := engine.Tick(ctx)
 		if err != nil || report.Applied != dueAtOnce {
@@ -103,7 +107,42 @@ func BenchmarkAdvanceStage(b *testing.B) {
 	store := unsynced(b)
 	engine, clock := benchEngine(b, store, flagstage.WithApplier(atOnce))
 	startMinutes(b, engine)
-	compareAdvance(b, store, engine, clock)
+	compareAdvance(b, 18, store, engine, clock)
+}
+
+// BenchmarkWritesOfAnAdvance does what such an advance writes, and nothing else: in
+// one commit the records that claim an action, in another those of the result, each
+// with its events.
+func BenchmarkWritesOfAnAdvance(b *testing.B) {
+	store, db := unsynced(b), plainBunt(b, buntdb.Never)
+	defer db.Close()
+	const together = 40 // as many as a tick puts into one commit
+	ctx, value, ticks := b.Context(), make([]byte, workflowSize), int64(0)
+	var checks [dueAtOnce]flagstage.Check
+	for k := range checks {
+		checks[k].Key = workflowKey(k)
+	}
+	write := func(events bool) {
+		for some := range slices.Chunk(checks[:], together) {
+			txn := flagstage.Txn{If: some}
+			for _, c := range some {
+				txn.Put = append(txn.Put, flagstage.Record{Key: c.Key, Value: value, Wake: now.Add(time.Duration(ticks) * time.Minute)})
+				if events {
+					txn.Put = append(txn.Put, flagstage.Record{Key: fmt.Sprintf("event/%s/%016x", c.Key, ticks), Value: value})
+				}
+			}
+			revision, err := store.Commit(ctx, txn)
+			require.NoError(b, err)
+			for i := range some {
+				some[i].Revision = revision
+			}
+		}
+	}
+	compareWall(b, 0, func() { setAll(b, db, string(value)) }, func() {
+		ticks++
+		write(false)
+		write(true)
+	})
 }
 
 // BenchmarkAdvanceStageOfStoredFlag advances them with their flags in the same
@@ -120,12 +159,12 @@ func BenchmarkAdvanceStageOfStoredFlag(b *testing.B) {
 		require.NoError(b, err)
 	}
 	startMinutes(b, engine)
-	compareAdvance(b, store, engine, clock)
+	compareAdvance(b, 0, store, engine, clock)
 }
 
 // compareStart compares starting a workflow of a plan that is stored already with
 // a Set of buntdb.
-func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, subject func()), db *buntdb.DB, store flagstage.Store) {
+func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, subject func()), must float64, db *buntdb.DB, store flagstage.Store) {
 	engine, _ := benchEngine(b, store, flagstage.WithApplier(atOnce))
 	input, problems := flagstage.ReadTemplate(sixStages(b))
 	require.Empty(b, problems)
@@ -133,7 +172,7 @@ func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, s
 	require.NoError(b, err)
 	ctx, value := b.Context(), string(make([]byte, workflowSize))
 	n, m := 0, 0
-	compare(b, 0, func() {
+	compare(b, must, func() {
 		n++
 		if err := db.Update(func(tx *buntdb.Tx) error {
 			_, _, err := tx.Set(workflowKey(n), value, nil)
@@ -156,14 +195,14 @@ func BenchmarkStartInMemory(b *testing.B) {
 	defer db.Close()
 	store, err := flagstage.NewMemoryStore()
 	require.NoError(b, err)
-	compareStart(b, compare, db, store)
+	compareStart(b, compare, 9, db, store)
 }
 
 // BenchmarkStartInFile compares starting workflows in a file that is not synced.
 func BenchmarkStartInFile(b *testing.B) {
 	db := plainBunt(b, buntdb.Never)
 	defer db.Close()
-	compareStart(b, compareWall, db, unsynced(b))
+	compareStart(b, compareWall, 7, db, unsynced(b))
 }
 
 // BenchmarkMemoryPerPendingWorkflow measures the heap that an engine takes for
