@@ -2,6 +2,7 @@ package flagstage_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,70 @@ func nth(i *interloper, n int, do func()) func() {
 		return do
 	}
 	return func() { i.before = nth(i, n-1, do) }
+}
+
+// spoiler is a store on which a workflow goes, with its plan, between two reads of
+// somebody else.
+type spoiler struct {
+	flagstage.Store
+	before func()
+}
+
+func (s *spoiler) Get(ctx context.Context, key string) (flagstage.Record, error) {
+	if before := s.before; before != nil && strings.HasPrefix(key, "plan/") {
+		s.before = nil
+		before()
+	}
+	return s.Store.Get(ctx, key)
+}
+
+// TestAWorkflowThatGoesWhileItIsReadIsNotDamaged has it deleted, and its plan
+// purged, when a call has read its record.
+func TestAWorkflowThatGoesWhileItIsReadIsNotDamaged(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		call func(w *world) error
+		want error
+	}{
+		{"read", func(w *world) error { _, err := w.Workflow(w.Context(), alice, "w"); return err }, flagstage.ErrNotFound},
+		{"pause", func(w *world) error { _, err := w.Pause(w.Context(), alice, "w", ""); return err }, flagstage.ErrNotFound},
+		{"delete", func(w *world) error { return w.DeleteWorkflow(w.Context(), alice, "w") }, flagstage.ErrNotFound},
+		{"make a template", func(w *world) error {
+			_, err := w.CreateTemplate(w.Context(), alice, flagstage.TemplateInput{Key: "t", WorkflowID: "w"})
+			return err
+		}, flagstage.ErrNotFound},
+		{"start once more", func(w *world) error {
+			s, err := w.StartWorkflow(w.Context(), alice, releaseOf("w", turnsOff(hours(1))))
+			require.Equal(w, after(2), s.CreatedAt)
+			return err
+		}, nil},
+		{"list", func(w *world) error {
+			list, err := w.Workflows(w.Context(), alice, flagstage.WorkflowQuery{})
+			require.Empty(w, list.Unreadable)
+			require.Zero(w, list.TotalCount)
+			return err
+		}, nil},
+		{"tick", func(w *world) error { _, err := w.Tick(w.Context()); return err }, nil},
+		{"put flag", func(w *world) error {
+			f, err := flags.Apply(w.flag, []flags.Instruction{flags.TurnFlagOff()}, flags.Application{Environment: "production", Now: start})
+			require.NoError(w, err)
+			_, err = w.PutFlag(w.Context(), alice, theTarget.ProjectKey, f, flagstage.FlagWrite{})
+			return err
+		}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, store := withFlag(t)
+			w.starts("w", turnsOff(hours(1)))
+			w.clock.Set(after(2))
+			quick := &spoiler{store, func() {
+				require.NoError(t, w.DeleteWorkflow(t.Context(), alice, "w"))
+				_, err := w.Purge(t.Context(), alice, after(2))
+				require.NoError(t, err)
+			}}
+			require.ErrorIs(t, c.call(worldOn(t, quick, w.clock)), c.want)
+			require.Nil(t, quick.before)
+		})
+	}
 }
 
 // TestPurgedChangesAreNeededByNobody is about workflows that started before, during

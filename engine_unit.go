@@ -220,24 +220,34 @@ func (e *Engine) loadWorkflow(ctx context.Context, id string) (*instance, int64,
 	if !isWorkflowID(id) {
 		return nil, 0, noWorkflow(id)
 	}
-	record, err := e.store.Get(ctx, workflowPrefix+id)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read workflow %s: %w", quoteKey(id), err)
+	for try := 1; ; try++ {
+		record, err := e.store.Get(ctx, workflowPrefix+id)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read workflow %s: %w", quoteKey(id), err)
+		}
+		if record.Revision == 0 || isTombstone(record) {
+			return nil, 0, noWorkflow(id)
+		}
+		in, err := e.instanceOf(ctx, record)
+		if err == nil || !errors.Is(err, ErrConflict) || try == maxTries {
+			return in, record.Revision, err
+		}
 	}
-	if record.Revision == 0 || isTombstone(record) {
-		return nil, 0, noWorkflow(id)
-	}
-	in, err := e.instanceOf(ctx, record)
-	return in, record.Revision, err
 }
 
 func noWorkflow(id string) error {
 	return fmt.Errorf("%w: there is no workflow with the id %s", ErrNotFound, quoteKey(id))
 }
 
+func overtakenWorkflow(id string) error {
+	return fmt.Errorf("%w: the workflow %s has changed meanwhile; read it again", ErrConflict, quoteKey(id))
+}
+
 func isTombstone(r Record) bool { return len(r.Value) > 0 && r.Value[0] == tombstoneFormat }
 
-// instanceOf returns the workflow of a record.
+// instanceOf returns the workflow of a record. The error is an
+// [*UnreadableWorkflowError] if it cannot be read, and wraps [ErrConflict] if it
+// was deleted since its record was read, and its plan purged.
 func (e *Engine) instanceOf(ctx context.Context, record Record) (*instance, error) {
 	in, err := decodeInstance(record)
 	if err != nil {
@@ -247,6 +257,15 @@ func (e *Engine) instanceOf(ctx context.Context, record Record) (*instance, erro
 		return nil, &UnreadableWorkflowError{WorkflowID: in.id, Revision: record.Revision, Reason: why}
 	}
 	stored, err := e.plan(ctx, in.planHash)
+	if errors.Is(err, ErrNotFound) {
+		now, err := e.store.Get(ctx, record.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read workflow %s: %w", quoteKey(in.id), err)
+		}
+		if now.Revision != record.Revision {
+			return nil, overtakenWorkflow(in.id)
+		}
+	}
 	switch {
 	case errors.Is(err, ErrFormat) || errors.Is(err, ErrNotFound):
 		return fail("its plan: " + err.Error())

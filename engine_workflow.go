@@ -437,7 +437,7 @@ func (e *Engine) eventsOf(ctx context.Context, in *instance, revision int64) ([]
 	case err != nil:
 		return nil, fmt.Errorf("read workflow %s: %w", quoteKey(in.id), err)
 	case record.Revision != revision:
-		return nil, fmt.Errorf("%w: the workflow %s has changed meanwhile; read it again", ErrConflict, quoteKey(in.id))
+		return nil, overtakenWorkflow(in.id)
 	}
 	return nil, &UnreadableWorkflowError{WorkflowID: in.id, Revision: revision, Reason: fmt.Sprintf("it has %d events, but %d are stored", in.number, len(events))}
 }
@@ -525,6 +525,7 @@ func (e *Engine) Workflows(ctx context.Context, actor Actor, query WorkflowQuery
 		switch {
 		case errors.As(err, &unreadable):
 			list.Unreadable = append(list.Unreadable, unreadable)
+		case errors.Is(err, ErrConflict): // it was deleted meanwhile
 		case err != nil:
 			return WorkflowList{}, fmt.Errorf("list workflows: %w", err)
 		case query.matches(in):
@@ -610,7 +611,8 @@ func (e *Engine) zone(name string) (*time.Location, error) {
 }
 
 // pendingWorkflows yields the workflows of a flag in an environment that have not
-// ended. One that cannot be read is left out: it will not run here.
+// ended. One that cannot be read is left out: it will not run here. So is one that
+// is deleted meanwhile.
 func (e *Engine) pendingWorkflows(ctx context.Context, flag Origin) iter.Seq2[*instance, error] {
 	return func(yield func(*instance, error) bool) {
 		for record, err := range e.workflowRecords(ctx, flag) {
@@ -619,7 +621,7 @@ func (e *Engine) pendingWorkflows(ctx context.Context, flag Origin) iter.Seq2[*i
 				in, err = e.instanceOf(ctx, record)
 			}
 			switch {
-			case errors.Is(err, ErrFormat), err == nil && !in.runs():
+			case errors.Is(err, ErrFormat), errors.Is(err, ErrConflict), err == nil && !in.runs():
 				continue
 			case err != nil:
 				err = fmt.Errorf("read workflows of flag %s: %w", flag, err)
