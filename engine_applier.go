@@ -60,7 +60,8 @@ func (d Delivery) Key() string {
 // is for [flags.Application].
 func (d Delivery) RefID(ref string) string { return RefID(d.WorkflowID)(ref) }
 
-// PermanentError is an error after which an action is not tried again.
+// PermanentError is an error after which an action is not tried again. Err says
+// why; nil: nobody says.
 type PermanentError struct{ Err error }
 
 // Permanent marks an error of an [Applier] as one that stays: the action is not
@@ -73,7 +74,12 @@ func Permanent(err error) error {
 }
 
 // Error returns the text of the error that was marked.
-func (e *PermanentError) Error() string { return e.Err.Error() }
+func (e *PermanentError) Error() string {
+	if e.Err == nil {
+		return "the action can never be applied"
+	}
+	return e.Err.Error()
+}
 
 // Unwrap returns the error that was marked.
 func (e *PermanentError) Unwrap() error { return e.Err }

@@ -314,6 +314,8 @@ func TestWhatAnApplierAnswers(t *testing.T) {
 		{"a permanent one", func() error { return fmt.Errorf("wrapped: %w", flagstage.Permanent(errUnavailable)) }, flagstage.ReasonRejected, 0},
 		{"a conflict", func() error { return conflict }, flagstage.ReasonConflict, 0},
 		{"a panic", func() error { panic("applier") }, flagstage.ReasonTransient, time.Second},
+		{"a permanent one that says nothing", func() error { return &flagstage.PermanentError{} }, flagstage.ReasonRejected, 0},
+		{"an error without text", func() error { return (*flagstage.PermanentError)(nil) }, flagstage.ReasonTransient, time.Second},
 		{"an unprintable error", func() error { return errors.New("a\xff\x00b") }, flagstage.ReasonTransient, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -98,7 +98,10 @@ func (t *ticker) applyNow(d *delivery) (err error) {
 			err = fmt.Errorf("the applier panicked: %v", p)
 		}
 	}()
-	return t.applier.Apply(d.ctx, d.Delivery)
+	if err = t.applier.Apply(d.ctx, d.Delivery); err != nil {
+		_ = err.Error() // what panics then, panics here
+	}
+	return err
 }
 
 // call notes that the applier is called, and returns false if the time for that is
