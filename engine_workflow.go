@@ -318,7 +318,8 @@ type DryRun struct {
 	// have, and whether that exists for the flag.
 	Parameters []Parameter
 	// Conflicts are stages that would write what other workflows of the flag
-	// are still to write. They do not prevent a start.
+	// are still to write, or the first one if the flag is not kept here, which only
+	// a source of flags can say exists. They do not prevent a start.
 	Conflicts []WorkflowConflict
 	// Plan is what would run; zero if a parameter is invalid.
 	Plan Plan
@@ -681,6 +682,9 @@ func (e *Engine) overlaps(ctx context.Context, plan Plan) (list []WorkflowConfli
 	}
 	target := plan.Target()
 	s, err := e.loadFlag(ctx, target.ProjectKey, target.FlagKey)
+	if errors.Is(err, ErrNotFound) { // only a source of flags knows it
+		return []WorkflowConflict{{StageID: plan.content.stages[0].ID, Message: err.Error()}}, nil
+	}
 	if err != nil {
 		return nil, err
 	}

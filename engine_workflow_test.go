@@ -301,6 +301,24 @@ func TestADryRunTellsHowItEndsAndStoresNothing(t *testing.T) {
 	require.True(t, w.environment().On())
 }
 
+// TestADryRunOfAFlagThatIsKeptElsewhere succeeds as the start does, and tells that
+// nothing can be applied to it here.
+func TestADryRunOfAFlagThatIsKeptElsewhere(t *testing.T) {
+	ctx := t.Context()
+	e := memory(t, flagstage.WithFlagSource(&knownFlags{list: []flags.Flag{testFlag(t)}}))
+	input := releaseOf("w", turnsOff(hours(1)))
+	input.Target.ProjectKey = "shop"
+	run, err := e.DryRunWorkflow(ctx, alice, input, flagstage.Future{})
+	require.NoError(t, err)
+	s, err := e.StartWorkflow(ctx, alice, input)
+	require.NoError(t, err)
+	s, err = e.Workflow(ctx, alice, s.ID)
+	require.NoError(t, err)
+	require.Len(t, s.Conflicts, 1)
+	require.Len(t, run.Conflicts, 1)
+	require.Equal(t, s.Conflicts[0].Message, run.Conflicts[0].Message)
+}
+
 func TestAConflictIsToldInASentence(t *testing.T) {
 	w := newWorld(t)
 	s := w.begin(turnsOff(hours(2)))
