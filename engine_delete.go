@@ -103,7 +103,10 @@ func (e *Engine) bury(ctx context.Context, id string, revision int64) error {
 		err = flush()
 	}
 	if errors.Is(err, ErrConflict) {
-		return nil // somebody else has buried it
+		record, readErr := e.store.Get(ctx, tombstone.Key)
+		if readErr == nil && record.Revision != revision {
+			return nil // somebody else has buried it
+		}
 	}
 	return err
 }

@@ -81,6 +81,20 @@ func TestATickTakesAwayWhatADeletionHasLeft(t *testing.T) {
 	})
 }
 
+// TestABurialThatIsRefusedForEverIsAnError of the tick, as a store that contradicts
+// itself is not asked for ever.
+func TestABurialThatIsRefusedForEverIsAnError(t *testing.T) {
+	w, store := withFlag(t)
+	w.starts("w", turnsOff(hours(1)))
+	faulty := storetest.Faulty(store, storetest.Plan{Fault: storetest.FaultError, On: []storetest.Op{storetest.OpCommit}, N: 1})
+	require.NoError(t, worldOn(t, faulty, w.clock).DeleteWorkflow(t.Context(), alice, "w"))
+	require.True(t, faulty.Fired())
+	_, err := worldOn(t, stubborn{store}, w.clock).Tick(t.Context())
+	require.ErrorIs(t, err, flagstage.ErrConflict)
+	w.tick(1)
+	nothingLeft(t, store)
+}
+
 // TestABurialTouchesNoNewWorkflow is about an engine that takes away a workflow
 // with many events, while another one has done so, and the id is used again.
 func TestABurialTouchesNoNewWorkflow(t *testing.T) {
