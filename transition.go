@@ -112,7 +112,8 @@ func (t *transition) run(until time.Time) {
 }
 
 // armStage begins the current stage and all after it that nothing holds back,
-// or completes the workflow if there is none left.
+// or completes the workflow if there is none left. All of them count from the same
+// instant, at most the lateness ago.
 func (t *transition) armStage(base time.Time) {
 	for t.w.stage < t.w.plan.Len() {
 		t.emit(EventStageArmed, t.w.stage, NoIndex, base)
@@ -124,7 +125,6 @@ func (t *transition) armStage(base time.Time) {
 			return
 		}
 		t.act(base)
-		base = t.base(base)
 	}
 	t.emit(EventWorkflowCompleted, NoIndex, NoIndex, base)
 }
