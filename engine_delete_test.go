@@ -199,15 +199,16 @@ func nth(i *interloper, n int, do func()) func() {
 	return func() { i.before = nth(i, n-1, do) }
 }
 
-// spoiler is a store on which a workflow goes, with its plan, between two reads of
-// somebody else.
+// spoiler is a store on which somebody else is quicker, before the first read of a
+// key that begins with a prefix.
 type spoiler struct {
 	flagstage.Store
+	prefix string
 	before func()
 }
 
 func (s *spoiler) Get(ctx context.Context, key string) (flagstage.Record, error) {
-	if before := s.before; before != nil && strings.HasPrefix(key, "plan/") {
+	if before := s.before; before != nil && strings.HasPrefix(key, s.prefix) {
 		s.before = nil
 		before()
 	}
@@ -252,12 +253,50 @@ func TestAWorkflowThatGoesWhileItIsReadIsNotDamaged(t *testing.T) {
 			w, store := withFlag(t)
 			w.starts("w", turnsOff(hours(1)))
 			w.clock.Set(after(2))
-			quick := &spoiler{store, func() {
+			quick := &spoiler{store, "plan/", func() {
 				require.NoError(t, w.DeleteWorkflow(t.Context(), alice, "w"))
 				_, err := w.Purge(t.Context(), alice, after(2))
 				require.NoError(t, err)
 			}}
 			require.ErrorIs(t, c.call(worldOn(t, quick, w.clock)), c.want)
+			require.Nil(t, quick.before)
+		})
+	}
+}
+
+// TestAWorkflowOfAnotherFlagIsNotListed though it has taken the identifier of one
+// that was in the list, since that was read.
+func TestAWorkflowOfAnotherFlagIsNotListed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		call func(w *world) error
+	}{
+		{"list", func(w *world) error {
+			list, err := w.Workflows(w.Context(), alice, flagstage.WorkflowQuery{Target: theTarget})
+			require.Empty(w, list.Items)
+			require.Zero(w, list.TotalCount)
+			return err
+		}},
+		{"change the flag", func(w *world) error {
+			_, err := w.PatchFlag(w.Context(), alice, theTarget.ProjectKey, theTarget.FlagKey, flags.Patch{
+				Instructions: []flags.Instruction{flags.UpdateName("another name")},
+			}, flagstage.FlagWrite{})
+			return err
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, store := withFlag(t)
+			_, err := w.PutFlag(t.Context(), alice, "other", w.flag, flagstage.FlagWrite{})
+			require.NoError(t, err)
+			w.starts("w", turnsOff(hours(1)))
+			quick := &spoiler{store, "workflow/", func() {
+				require.NoError(t, w.DeleteWorkflow(t.Context(), alice, "w"))
+				input := releaseOf("w", doing([]flagstage.Condition{hours(1)}, flags.UpdateName("name")))
+				input.Target.ProjectKey = "other"
+				_, err := w.StartWorkflow(t.Context(), alice, input)
+				require.NoError(t, err)
+			}}
+			require.NoError(t, c.call(worldOn(t, quick, w.clock)))
 			require.Nil(t, quick.before)
 		})
 	}

@@ -500,7 +500,12 @@ func (q *WorkflowQuery) check() error {
 	return nil
 }
 
+// matches reports whether a workflow is to be listed: one of another flag may have
+// taken the identifier of one that stood in the list of the target.
 func (q *WorkflowQuery) matches(in *instance) bool {
+	if q.Target != (Origin{}) && q.Target != in.target {
+		return false
+	}
 	return q.Status == "" || q.Status == in.status || q.Status == StatusActive && in.status == StatusPaused
 }
 
@@ -622,7 +627,7 @@ func (e *Engine) pendingWorkflows(ctx context.Context, flag Origin) iter.Seq2[*i
 				in, err = e.instanceOf(ctx, record)
 			}
 			switch {
-			case errors.Is(err, ErrFormat), errors.Is(err, ErrConflict), err == nil && !in.runs():
+			case errors.Is(err, ErrFormat), errors.Is(err, ErrConflict), err == nil && (!in.runs() || in.target != flag):
 				continue
 			case err != nil:
 				err = fmt.Errorf("read workflows of flag %s: %w", flag, err)
