@@ -2,6 +2,7 @@ package flagstage_test
 
 import (
 	"context"
+	"iter"
 	"strings"
 	"testing"
 	"time"
@@ -199,20 +200,29 @@ func nth(i *interloper, n int, do func()) func() {
 	return func() { i.before = nth(i, n-1, do) }
 }
 
-// spoiler is a store on which somebody else is quicker, before the first read of a
-// key that begins with a prefix.
+// spoiler is a store on which somebody else is quicker, before the first read or scan
+// of keys that begin with a prefix.
 type spoiler struct {
 	flagstage.Store
 	prefix string
 	before func()
 }
 
-func (s *spoiler) Get(ctx context.Context, key string) (flagstage.Record, error) {
+func (s *spoiler) spoil(key string) {
 	if before := s.before; before != nil && strings.HasPrefix(key, s.prefix) {
 		s.before = nil
 		before()
 	}
+}
+
+func (s *spoiler) Get(ctx context.Context, key string) (flagstage.Record, error) {
+	s.spoil(key)
 	return s.Store.Get(ctx, key)
+}
+
+func (s *spoiler) Scan(ctx context.Context, prefix string) iter.Seq2[flagstage.Record, error] {
+	s.spoil(prefix)
+	return s.Store.Scan(ctx, prefix)
 }
 
 // TestAWorkflowThatGoesWhileItIsReadIsNotDamaged has it deleted, and its plan
@@ -262,6 +272,32 @@ func TestAWorkflowThatGoesWhileItIsReadIsNotDamaged(t *testing.T) {
 			require.Nil(t, quick.before)
 		})
 	}
+}
+
+// TestAWorkflowIsReadAsItWas though it goes on while its events are read.
+func TestAWorkflowIsReadAsItWas(t *testing.T) {
+	w, store := withFlag(t)
+	before := w.starts("w", turnsOff(hours(1)))
+	goesOn := func() *spoiler {
+		return &spoiler{store, "event/w/", func() {
+			_, err := w.Pause(t.Context(), bob, "w", "")
+			require.NoError(t, err)
+			_, err = w.Resume(t.Context(), bob, "w", "")
+			require.NoError(t, err)
+		}}
+	}
+	quick := goesOn()
+	s := worldOn(t, quick, w.clock).get("w")
+	require.Nil(t, quick.before)
+	require.Equal(t, before.Revision, s.Revision)
+	require.Equal(t, before.Events(), s.Events())
+
+	before, quick = w.get("w"), goesOn()
+	list, err := worldOn(t, quick, w.clock).Workflows(t.Context(), alice, flagstage.WorkflowQuery{})
+	require.NoError(t, err)
+	require.Nil(t, quick.before)
+	require.Len(t, list.Items, 1)
+	require.Equal(t, before.Events(), list.Items[0].Events())
 }
 
 // TestAWorkflowOfAnotherFlagIsNotListed though it has taken the identifier of one
