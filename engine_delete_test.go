@@ -274,7 +274,7 @@ func TestAWorkflowThatGoesWhileItIsReadIsNotDamaged(t *testing.T) {
 	}
 }
 
-// TestAWorkflowIsReadAsItWas though it goes on while its events are read.
+// TestAWorkflowIsReadAsItWas though it goes on while its events are read, or is gone.
 func TestAWorkflowIsReadAsItWas(t *testing.T) {
 	w, store := withFlag(t)
 	before := w.starts("w", turnsOff(hours(1)))
@@ -298,6 +298,18 @@ func TestAWorkflowIsReadAsItWas(t *testing.T) {
 	require.Nil(t, quick.before)
 	require.Len(t, list.Items, 1)
 	require.Equal(t, before.Events(), list.Items[0].Events())
+
+	goes := func() *spoiler {
+		return &spoiler{store, "event/w/", func() { require.NoError(t, w.DeleteWorkflow(t.Context(), bob, "w")) }}
+	}
+	_, err = worldOn(t, goes(), w.clock).Workflow(t.Context(), alice, "w")
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+	w.starts("w", turnsOff(hours(1)))
+	list, err = worldOn(t, goes(), w.clock).Workflows(t.Context(), alice, flagstage.WorkflowQuery{})
+	require.NoError(t, err)
+	require.Empty(t, list.Items)
+	require.Empty(t, list.Unreadable)
+	require.Zero(t, list.TotalCount)
 }
 
 // TestAWorkflowOfAnotherFlagIsNotListed though it has taken the identifier of one
