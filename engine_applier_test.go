@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -302,6 +303,28 @@ func TestLateResultsAreDropped(t *testing.T) {
 	})
 }
 
+// TestALongTickClaimsFromNow is about a tick in which an action is delivered long
+// after it began: no other engine delivers it then.
+func TestALongTickClaimsFromNow(t *testing.T) {
+	store, clock := storetest.NewModel(), flagstage.NewVirtualClock(start)
+	other := worldOn(t, store, clock, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+		return errors.New("it is being delivered")
+	})))
+	var meanwhile []flagstage.TickReport
+	w := worldOn(t, store, clock, flagstage.WithApplier(flagstage.ApplierFunc(func(ctx context.Context, d flagstage.Delivery) error {
+		if d.Stage == 0 {
+			clock.Advance(time.Minute) // longer than a claim lasts
+			return nil
+		}
+		report, err := other.Tick(ctx)
+		meanwhile = append(meanwhile, report)
+		return err
+	})))
+	w.begin(turnsOn(), turnsOff())
+	require.Equal(t, 2, w.tick(0).Applied)
+	require.Equal(t, []flagstage.TickReport{{Now: start.Add(time.Minute)}}, meanwhile)
+}
+
 func TestWhatAnApplierAnswers(t *testing.T) {
 	conflict := fmt.Errorf("no: %w", &flagstage.FlagConflictError{Pointer: "/on"})
 	for _, c := range []struct {
@@ -344,6 +367,40 @@ func TestWhatAnApplierAnswers(t *testing.T) {
 		})
 	}
 	require.NoError(t, flagstage.Permanent(nil))
+}
+
+// TestAnApplierThatEndsItsGoroutine as a test does that fails: nobody waits for its
+// answer.
+func TestAnApplierThatEndsItsGoroutine(t *testing.T) {
+	w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+		runtime.Goexit()
+		return nil
+	})))
+	s := w.begin(turnsOn())
+	require.Equal(t, 1, w.tick(0).Failed)
+	events := w.get(s.ID).Events()
+	require.Equal(t, "the applier ended its goroutine", events[len(events)-1].Comment)
+}
+
+// TestAnAnswerToACancelledTickIsNone if it is an error: perhaps the action took
+// effect.
+func TestAnAnswerToACancelledTickIsNone(t *testing.T) {
+	for range 20 { // whatever is heard of first, the answer or the end
+		ctx, cancel := context.WithCancel(t.Context())
+		w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(ctx context.Context, _ flagstage.Delivery) error {
+			cancel()
+			return ctx.Err()
+		})))
+		s := w.begin(turnsOn())
+		version := s.Version()
+		_, err := w.Tick(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, version, w.get(s.ID).Version())
+		due, ok, err := w.NextDue(t.Context())
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, start.Add(30*time.Second), due, "it is tried again when the claim has run out")
+	}
 }
 
 // TestActionsAreTriedAgainByTheRules counts the tries, and measures the waits

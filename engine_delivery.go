@@ -2,6 +2,7 @@ package flagstage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -84,24 +85,20 @@ func (t *ticker) apply(d *delivery) {
 			return
 		}
 	}
-	if t.call(d) {
-		err := t.applyNow(d)
-		t.take(d, err, err != nil && t.ctx.Err() != nil)
+	if !t.call(d) {
+		return
 	}
-}
-
-// applyNow calls the applier.
-func (t *ticker) applyNow(d *delivery) (err error) {
+	err := errors.New("the applier ended its goroutine")
 	defer func() {
 		if p := recover(); p != nil {
 			t.logger.ErrorContext(d.ctx, "the applier panicked", "delivery", d.Key(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = fmt.Errorf("the applier panicked: %v", p)
 		}
+		t.take(d, err, err != nil && t.ctx.Err() != nil)
 	}()
 	if err = t.applier.Apply(d.ctx, d.Delivery); err != nil {
 		_ = err.Error() // what panics then, panics here
 	}
-	return err
 }
 
 // call notes that the applier is called, and returns false if the time for that is
