@@ -35,7 +35,7 @@ func (w *world) starts(id string, stages ...flagstage.Stage) flagstage.StoredWor
 func nothingLeft(t require.TestingT, store flagstage.Store) {
 	for r, err := range store.Scan(context.Background(), "") {
 		require.NoError(t, err)
-		require.Regexp(t, "^(flag|flagchange|plan|template)/", r.Key)
+		require.Regexp(t, "^(flag|flagchange|flaglinks|plan|template)/", r.Key)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestPurgeTakesAwayWhatHasEnded(t *testing.T) {
 		require.NoError(t, w.DeleteWorkflow(t.Context(), alice, id))
 	}
 	require.Equal(t, flagstage.Purged{Plans: 2, Changes: 1}, purge(3))
-	require.Len(t, content(t, store), 1, "only the flag is left")
+	require.Len(t, content(t, store), 2, "only the flag is left, and the links of its project")
 	_, err = w.Purge(t.Context(), alice, time.Time{})
 	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,8 +13,19 @@ import (
 
 // flagUnit is the flags that a unit reads and changes.
 type flagUnit struct {
-	unit *unit
-	held []*heldFlag
+	unit  *unit
+	held  []*heldFlag
+	links []*projectLinks // of the projects whose other flags it looks at
+}
+
+// projectLinks is what a unit has seen of the flags of a project that it does not
+// hold. None of them is checked when the unit is committed, for they may be many:
+// the record of the project's links is, and whatever changes a flag so that others
+// could see it writes that one.
+type projectLinks struct {
+	project  string
+	revision int64                 // of the record, before the first look
+	seen     map[string]flags.Flag // by key; zero: there is none
 }
 
 // heldFlag is a flag in a unit.
@@ -22,6 +34,7 @@ type heldFlag struct {
 	stored       flagState
 	flag         flags.Flag   // as it will be
 	made         []flagChange // by the unit
+	relinked     bool         // others can see what was made
 }
 
 // hold returns a flag as the unit leaves it so far. The error wraps
@@ -130,6 +143,7 @@ func (h *heldFlag) change(to flags.Flag, by string, at time.Time) {
 	}
 	c := changeOf(h.flag, to, by, at)
 	h.flag = to
+	h.relinked = h.relinked || c.relinks()
 	last := len(h.made) - 1
 	if last < 0 || h.made[last].by != by {
 		h.made = append(h.made, c)
@@ -155,14 +169,25 @@ func (f *flagUnit) ops() int {
 		if len(h.made) > 0 {
 			n += 1 + len(h.made)
 		}
+		if h.relinked {
+			n += 1
+		}
 	}
-	return n
+	return n + len(f.links)
 }
 
-// write puts the flags into a transaction, which fails if one that was read has
-// changed since.
+// write puts the flags into a transaction, which fails if one that is held has
+// changed since it was read, or one that was looked at in a way that can be seen.
 func (f *flagUnit) write(txn *Txn) {
+	for _, l := range f.links {
+		txn.If = append(txn.If, Check{Key: flagLinksKey(l.project), Revision: l.revision})
+	}
+	var relinked []string
 	for _, h := range f.held {
+		if h.relinked && !slices.Contains(relinked, h.project) {
+			relinked = append(relinked, h.project)
+			txn.Put = append(txn.Put, Record{Key: flagLinksKey(h.project), Value: encodeLinks(f.unit.operation)})
+		}
 		key := flagRecordKey(h.project, h.key)
 		txn.If = append(txn.If, Check{Key: key, Revision: h.stored.revision})
 		if len(h.made) == 0 {
@@ -188,6 +213,23 @@ func (f *flagUnit) written(revision int64) {
 	}
 }
 
+// look returns the links of a project. It is to be called before a flag is looked
+// at.
+func (f *flagUnit) look(project string) (*projectLinks, error) {
+	for _, l := range f.links {
+		if l.project == project {
+			return l, nil
+		}
+	}
+	record, err := f.unit.store.Get(f.unit.ctx, flagLinksKey(project))
+	if err != nil {
+		return nil, fmt.Errorf("read links of flags: %w", err)
+	}
+	l := &projectLinks{project: project, revision: record.Revision, seen: map[string]flags.Flag{}}
+	f.links = append(f.links, l)
+	return l, nil
+}
+
 // unitFlags are the flags of a project as a unit leaves them so far.
 type unitFlags struct {
 	flags   *flagUnit
@@ -196,34 +238,66 @@ type unitFlags struct {
 
 // Flag returns the flag with a key.
 func (o unitFlags) Flag(key string) (flags.Flag, error) {
-	h, err := o.flags.hold(o.project, key)
+	if flag, held := o.held(key); held {
+		return flag, o.known(flag, key)
+	}
+	l, err := o.flags.look(o.project)
 	if err != nil {
 		return flags.Flag{}, err
 	}
-	return h.flag, nil
+	flag, seen := l.seen[key]
+	if !seen {
+		u := o.flags.unit
+		stored, err := u.loadFlag(u.ctx, o.project, key)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return flags.Flag{}, err
+		}
+		flag = stored.flag
+		l.seen[key] = flag
+	}
+	return flag, o.known(flag, key)
+}
+
+// held returns a flag that the unit holds.
+func (o unitFlags) held(key string) (flags.Flag, bool) {
+	for _, h := range o.flags.held {
+		if h.key == key && h.project == o.project {
+			return h.flag, true
+		}
+	}
+	return flags.Flag{}, false
+}
+
+func (o unitFlags) known(flag flags.Flag, key string) error {
+	if flag.IsZero() {
+		return noFlag(o.project, key)
+	}
+	return nil
 }
 
 // Dependents returns the keys of the flags that have another as a prerequisite.
 func (o unitFlags) Dependents(key string) (list []string, err error) {
+	if _, err := o.flags.look(o.project); err != nil {
+		return nil, err
+	}
 	u := o.flags.unit
 	prefix := flagRecordKey(o.project, "")
 	for record, err := range u.store.Scan(u.ctx, prefix) {
 		if err != nil {
 			return nil, fmt.Errorf("read flags: %w", err)
 		}
-		held := len(o.flags.held)
-		h, err := o.flags.hold(o.project, strings.TrimPrefix(record.Key, prefix))
-		if errors.Is(err, ErrNotFound) {
-			continue
+		dependent := strings.TrimPrefix(record.Key, prefix)
+		flag, held := o.held(dependent)
+		if !held {
+			stored, err := u.flagOf(record)
+			if err != nil {
+				return nil, err
+			}
+			flag = stored.flag
 		}
-		if err != nil {
-			return nil, err
+		if requires(flag, key) {
+			list = append(list, dependent)
 		}
-		if requires(h.flag, key) {
-			list = append(list, h.key)
-			continue
-		}
-		o.flags.held = o.flags.held[:held] // it is of no matter, unless it was before
 	}
 	return list, nil
 }

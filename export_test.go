@@ -116,3 +116,9 @@ func DecodeStep(value []byte) (by string, at time.Time, fields []Foreign, why st
 	}
 	return c.by, c.at, fields, why
 }
+
+// Relinks reports whether other flags can tell a change of a flag.
+func Relinks(from, to flags.Flag) bool {
+	c := changeOf(from, to, "", firstInstant)
+	return c.relinks()
+}

@@ -10,13 +10,15 @@ import (
 const (
 	flagPrefix       = "flag/"
 	flagChangePrefix = "flagchange/"
+	flagLinksPrefix  = "flaglinks/"
 	segmentPrefix    = "segment/"
 )
 
 // The first bytes of the values of flags and segments.
 const (
-	flagFormat    = 1
-	segmentFormat = 1
+	flagFormat      = 1
+	flagLinksFormat = 1
+	segmentFormat   = 1
 )
 
 func flagRecordKey(project, flag string) string { return flagPrefix + project + "/" + flag }
@@ -27,6 +29,11 @@ func flagChanges(project, flag string) string { return flagChangePrefix + projec
 func flagChangeKey(project, flag string, counter int64) string {
 	return string(appendHex([]byte(flagChanges(project, flag)), counter))
 }
+
+// flagLinksKey returns the key of a project's links. The record there says nothing
+// but when flags of the project last changed in a way that other flags can see. It
+// is never deleted, since its absence would look as if there had been none yet.
+func flagLinksKey(project string) string { return flagLinksPrefix + project }
 
 func segmentRecordKey(project, environment, segment string) string {
 	return segmentPrefix + project + "/" + environment + "/" + segment
@@ -79,6 +86,8 @@ func decodeFlagRecord(r Record) (flagState, error) {
 	}
 	return s, nil
 }
+
+func encodeLinks(o operation) []byte { return append([]byte{flagLinksFormat}, o[:]...) }
 
 func encodeSegment(o operation, s flags.Segment) []byte {
 	p := make(packer, 0, 1024)

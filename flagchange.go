@@ -2,6 +2,7 @@ package flagstage
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,25 @@ func changeOf(from, to flags.Flag, by string, at time.Time) flagChange {
 		change.fields = append(change.fields, changedField{pointer: c.Pointer, was: c.Was})
 	}
 	return change
+}
+
+// relinks reports whether instructions for other flags can tell the change: whether
+// there is the flag, what variations it has, and what it has as prerequisites. The
+// change has all its fields.
+func (c *flagChange) relinks() bool {
+	return slices.ContainsFunc(c.fields, func(f changedField) bool {
+		tokens := strings.SplitN(f.pointer, "/", 5)
+		if len(tokens) < 2 {
+			return true // the whole flag
+		}
+		switch tokens[1] {
+		case "archived", "deleted", "variations":
+			return true
+		case "environments":
+			return len(tokens) < 4 || tokens[3] == "prerequisites"
+		}
+		return false
+	})
 }
 
 // maxChange is how many bytes the fields of an entry may have: no more than a
