@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 )
@@ -45,15 +46,38 @@ func (e *Engine) DeleteWorkflow(ctx context.Context, actor Actor, id string) err
 
 // listedFlag returns the flag in whose list a workflow stands, by a look at all.
 func (e *Engine) listedFlag(ctx context.Context, id string) (Origin, error) {
-	for record, err := range e.store.Scan(ctx, flagWorkflowPrefix) {
+	for listed, err := range e.listed(ctx) {
 		if err != nil {
 			return Origin{}, fmt.Errorf("delete workflow %s: %w", quoteKey(id), err)
 		}
-		if keys := strings.Split(record.Key, "/"); len(keys) == 5 && keys[4] == id {
-			return Origin{ProjectKey: keys[1], EnvironmentKey: keys[2], FlagKey: keys[3]}, nil
+		if listed.id == id {
+			return listed.flag, nil
 		}
 	}
 	return Origin{}, nil
+}
+
+// listedWorkflow is an entry in the list of a flag's workflows.
+type listedWorkflow struct {
+	flag Origin
+	id   string
+}
+
+// listed yields the lists of all flags.
+func (e *Engine) listed(ctx context.Context) iter.Seq2[listedWorkflow, error] {
+	return func(yield func(listedWorkflow, error) bool) {
+		for record, err := range e.store.Scan(ctx, flagWorkflowPrefix) {
+			keys := strings.Split(record.Key, "/")
+			switch {
+			case err != nil:
+				yield(listedWorkflow{}, err)
+				return
+			case len(keys) != 5: // none that an engine has written
+			case !yield(listedWorkflow{Origin{ProjectKey: keys[1], EnvironmentKey: keys[2], FlagKey: keys[3]}, keys[4]}, nil):
+				return
+			}
+		}
+	}
 }
 
 // deleteInstance deletes a workflow whose record has a revision.
@@ -111,17 +135,23 @@ func (e *Engine) bury(ctx context.Context, id string, revision int64) error {
 	return err
 }
 
-// Purged counts what was purged.
+// Purged tells what was purged.
 type Purged struct {
 	Workflows int // with their events
 	Plans     int // that no workflow had any more
 	Changes   int // of flags, that no workflow needs to know any more
+	// Unreadable are workflows that cannot be read. They were kept, with what they
+	// may need: the plan that the record names, or all plans if it names none that
+	// there is; and the changes of the flag in whose list the workflow stands, or
+	// of all flags if it stands in none. [Engine.DeleteWorkflow] deletes them.
+	Unreadable []*UnreadableWorkflowError
 }
 
 // Purge deletes the workflows that have completed, failed or were cancelled
 // before an instant, at most until now, with their events, and then what no workflow needs any
 // more: plans, and what the built-in flag store remembers of changes before that
-// instant. It does a part at a time, and can be repeated after an error. The
+// instant. It does a part at a time, and can be repeated after an error. A workflow
+// that cannot be read is no error, and hides no other: see [Purged.Unreadable]. The
 // error wraps [ErrInvalidRequest] if the instant is the zero time.
 func (e *Engine) Purge(ctx context.Context, actor Actor, before time.Time) (Purged, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbPurge}); err != nil {
@@ -145,8 +175,10 @@ func (e *Engine) Purge(ctx context.Context, actor Actor, before time.Time) (Purg
 			continue
 		}
 		in, err := decodeInstance(record)
-		if err != nil {
-			continue // and keep it
+		var unreadable *UnreadableWorkflowError
+		if errors.As(err, &unreadable) {
+			p.Unreadable = append(p.Unreadable, unreadable)
+			continue
 		}
 		if in.runs() || !in.stopped.Before(before) {
 			continue
@@ -168,4 +200,84 @@ func (e *Engine) Purge(ctx context.Context, actor Actor, before time.Time) (Purg
 		return p, fmt.Errorf("purge: changes of flags: %w", err)
 	}
 	return p, nil
+}
+
+// needs is what workflows need of what is to be purged.
+type needs struct {
+	plans    map[string]bool // by key of the record
+	allPlans bool
+	// changes are the keys of the last changes that no workflow needs, by what the
+	// keys of a flag's changes begin with.
+	changes    map[string]string
+	allChanges bool
+}
+
+// needed looks at what all workflows need. One that cannot be read may need
+// anything that its record and the lists of flags do not rule out.
+func (e *Engine) needed(ctx context.Context) (needs, error) {
+	n := needs{plans: map[string]bool{}, changes: map[string]string{}}
+	lost := map[string]bool{} // identifiers of workflows whose flag is not known
+	for record, err := range e.workflowRecords(ctx, Origin{}) {
+		if err != nil {
+			return needs{}, err
+		}
+		in, err := decodeInstance(record)
+		if err != nil {
+			lost[strings.TrimPrefix(record.Key, workflowPrefix)] = true
+			key, known, err := e.planOfUnreadable(ctx, record)
+			if err != nil {
+				return needs{}, err
+			}
+			n.plans[key] = true
+			n.allPlans = n.allPlans || !known
+			continue
+		}
+		n.plans[planPrefix+in.planHash.String()] = true
+		if in.runs() || in.status == StatusFailed { // it may be retried
+			flag := flagChanges(in.target.ProjectKey, in.target.FlagKey)
+			last := flagChangeKey(in.target.ProjectKey, in.target.FlagKey, in.base)
+			if known, there := n.changes[flag]; !there || last < known {
+				n.changes[flag] = last
+			}
+		}
+	}
+	if len(lost) == 0 {
+		return n, nil
+	}
+	for listed, err := range e.listed(ctx) {
+		if err != nil {
+			return needs{}, err
+		}
+		if lost[listed.id] {
+			lost[listed.id] = false
+			n.changes[flagChanges(listed.flag.ProjectKey, listed.flag.FlagKey)] = "" // it may need all
+		}
+	}
+	for _, still := range lost {
+		n.allChanges = n.allChanges || still
+	}
+	return n, nil
+}
+
+// planOfUnreadable returns the key of the plan of a workflow that cannot be read, if
+// its record tells. A plan that is not there is none: it may be its name that is
+// damaged.
+func (e *Engine) planOfUnreadable(ctx context.Context, record Record) (key string, known bool, err error) {
+	var hash planHash
+	if len(record.Value) < recordHead+len(hash) || record.Value[0] != workflowFormat {
+		return "", false, nil
+	}
+	copy(hash[:], record.Value[recordHead:])
+	key = planPrefix + hash.String()
+	plan, err := e.store.Get(ctx, key)
+	return key, plan.Revision != 0, err
+}
+
+// plan reports whether a plan is needed.
+func (n *needs) plan(key string) bool { return n.allPlans || n.plans[key] }
+
+// change reports whether a change of a flag is needed.
+func (n *needs) change(key string) bool {
+	last, known := n.changes[key[:strings.LastIndexByte(key, '/')+1]]
+	return n.allChanges || known && key > last
 }

@@ -3,6 +3,7 @@ package flagstage_test
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -395,4 +396,106 @@ func TestAStartDependsOnTheFlagAsItWasJudged(t *testing.T) {
 	require.Equal(t, 1, tries)
 	w.tick(20)
 	require.Equal(t, flagstage.StatusCompleted, w.get("w").Status(), "it began after the change")
+}
+
+// TestAWorkflowThatCannotBeReadStopsNoPurge damages the record of one. All that it
+// may need is kept, so that it goes on when its record is mended, and the rest goes.
+func TestAWorkflowThatCannotBeReadStopsNoPurge(t *testing.T) {
+	const head, hash = 17, 32 // bytes of the record
+	changed := func(value []byte, at int) []byte {
+		value = slices.Clone(value)
+		value[at] ^= 1
+		return value
+	}
+	for _, c := range []struct {
+		name           string
+		damage         func(value []byte) []byte
+		unlisted       bool
+		plans, changes int // that are purged: of the workflows that have ended, and of the other flag
+	}{
+		{"cut short at the end", func(v []byte) []byte { return v[:len(v)-1] }, false, 2, 3},
+		{"too long", func(v []byte) []byte { return append(slices.Clone(v), 0) }, false, 2, 3},
+		{"cut off behind the plan", func(v []byte) []byte { return v[:head+hash] }, false, 2, 3},
+		{"cut off in the plan", func(v []byte) []byte { return v[:head+hash-1] }, false, 0, 3},
+		{"cut off in the head", func(v []byte) []byte { return v[:head-1] }, false, 0, 3},
+		{"nothing but its head", func(v []byte) []byte { return v[:head] }, false, 0, 3},
+		{"empty", func([]byte) []byte { return nil }, false, 0, 3},
+		{"of a later format", func(v []byte) []byte { return append([]byte{9}, v[1:]...) }, false, 0, 3},
+		{"another plan, cut short", func(v []byte) []byte { return changed(v[:len(v)-1], head) }, false, 0, 3},
+		{"cut short, and in no list", func(v []byte) []byte { return v[:len(v)-1] }, true, 2, 0},
+		{"empty, and in no list", func([]byte) []byte { return nil }, true, 0, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, store := withFlag(t)
+			w.puts("other")
+			require.NoError(t, w.patches("other", "", whatever, flags.UpdateName("changed")))
+			w.starts("w", doing([]flagstage.Condition{hours(10)}, flags.UpdateName("released")))
+			w.starts("readable", doing([]flagstage.Condition{hours(10)}, flags.UpdateDescription("released")))
+			w.starts("ended", turnsOff())
+			input := releaseOf("ended-too", doing(nil, flags.AddTags("tag")))
+			input.Target.FlagKey = "other"
+			_, err := w.StartWorkflow(t.Context(), alice, input)
+			require.NoError(t, err)
+			require.NoError(t, w.patches(theTarget.FlagKey, "", whatever, flags.UpdateName("theirs")))
+			w.clock.Set(after(1))
+
+			whole, err := store.Get(t.Context(), "workflow/w")
+			require.NoError(t, err)
+			listed, err := store.Get(t.Context(), "flagworkflow/web-shop/production/new-checkout/w")
+			require.NoError(t, err)
+			require.NotZero(t, listed.Revision)
+			broken := whole
+			broken.Value = c.damage(slices.Clone(whole.Value))
+			txn := flagstage.Txn{Put: []flagstage.Record{broken}}
+			if c.unlisted {
+				txn.Delete = []string{listed.Key}
+			}
+			_, err = store.Commit(t.Context(), txn)
+			require.NoError(t, err)
+			w = worldOn(t, store, w.clock) // it remembers nothing
+			p, err := w.Purge(t.Context(), alice, after(1))
+			require.NoError(t, err)
+			require.Len(t, p.Unreadable, 1)
+			require.Equal(t, "w", p.Unreadable[0].WorkflowID)
+			p.Unreadable = nil
+			require.Equal(t, flagstage.Purged{Workflows: 2, Plans: c.plans, Changes: c.changes}, p)
+
+			txn = flagstage.Txn{Put: []flagstage.Record{whole}}
+			if c.unlisted {
+				txn.Put = append(txn.Put, listed)
+			}
+			_, err = store.Commit(t.Context(), txn)
+			require.NoError(t, err)
+			w = worldOn(t, store, w.clock)
+			w.tick(10)
+			s := w.get("w")
+			replays(t, s)
+			require.Equal(t, flagstage.StatusFailed, s.Status(), "it knows what somebody else has changed")
+			require.Equal(t, flagstage.StatusCompleted, w.get("readable").Status())
+			require.NoError(t, w.DeleteWorkflow(t.Context(), alice, "w"))
+			w.clock.Set(after(11))
+			p, err = w.Purge(t.Context(), alice, after(11))
+			require.NoError(t, err)
+			require.Empty(t, p.Unreadable)
+			for _, r := range recordsOf(t, store) {
+				require.Regexp(t, "^(flag|flaglinks)/", r.Key)
+			}
+		})
+	}
+}
+
+// TestAPurgeKeepsPlansOfLaterFormats since it cannot know what they are needed for.
+func TestAPurgeKeepsPlansOfLaterFormats(t *testing.T) {
+	w, store := withFlag(t)
+	w.starts("w", turnsOff())
+	later := flagstage.Record{Key: "plan/" + strings.Repeat("0", 64), Value: []byte("\x09later")}
+	_, err := store.Commit(t.Context(), flagstage.Txn{Put: []flagstage.Record{later}})
+	require.NoError(t, err)
+	w.clock.Set(after(1))
+	p, err := w.Purge(t.Context(), alice, after(1))
+	require.NoError(t, err)
+	require.Equal(t, 1, p.Plans)
+	kept, err := store.Get(t.Context(), later.Key)
+	require.NoError(t, err)
+	require.Equal(t, later.Value, kept.Value)
 }

@@ -406,15 +406,11 @@ func (e *Engine) purgeChanges(ctx context.Context, before time.Time) (purged int
 			old = append(old, record.Key)
 		}
 	}
-	needed, err := e.neededChanges(ctx)
+	n, err := e.needed(ctx)
 	if err != nil {
 		return 0, err
 	}
-	old = slices.DeleteFunc(old, func(key string) bool {
-		flag := key[:strings.LastIndexByte(key, '/')+1]
-		last, known := needed[flag]
-		return known && key > last
-	})
+	old = slices.DeleteFunc(old, n.change)
 	for keys := range slices.Chunk(old, MaxTxnOps) {
 		if _, err := e.store.Commit(ctx, Txn{Delete: keys}); err != nil {
 			return purged, err
@@ -422,23 +418,4 @@ func (e *Engine) purgeChanges(ctx context.Context, before time.Time) (purged int
 		purged += len(keys)
 	}
 	return purged, nil
-}
-
-// neededChanges returns, for what the keys of a flag's changes begin with, the key
-// of the last one that no workflow needs.
-func (e *Engine) neededChanges(ctx context.Context) (map[string]string, error) {
-	needed := map[string]string{}
-	for in, err := range e.workflowsInNeed(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		if in.runs() || in.status == StatusFailed { // it may be retried
-			flag := flagChanges(in.target.ProjectKey, in.target.FlagKey)
-			last := flagChangeKey(in.target.ProjectKey, in.target.FlagKey, in.base)
-			if known, there := needed[flag]; !there || last < known {
-				needed[flag] = last
-			}
-		}
-	}
-	return needed, nil
 }

@@ -167,7 +167,7 @@ func (p *pokes) poke() {
 // many. It dooms each first: a start that comes then writes it again, and a
 // start that came before is seen by the look at the workflows that follows.
 func (e *Engine) purgePlans(ctx context.Context) (int, error) {
-	used, err := e.usedPlans(ctx)
+	n, err := e.needed(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -176,8 +176,8 @@ func (e *Engine) purgePlans(ctx context.Context) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if used[record.Key] || len(record.Value) == 0 {
-			continue
+		if n.plan(record.Key) || len(record.Value) == 0 || record.Value[0] != planFormat && record.Value[0] != doomedFormat {
+			continue // also what a later version has written, which knows more
 		}
 		record.Value[0] = doomedFormat
 		revision, err := e.store.Commit(ctx, Txn{
@@ -196,14 +196,14 @@ func (e *Engine) purgePlans(ctx context.Context) (int, error) {
 	if len(doomed) == 0 {
 		return 0, nil
 	}
-	if used, err = e.usedPlans(ctx); err != nil {
+	if n, err = e.needed(ctx); err != nil {
 		return 0, err
 	}
 	purged := 0
 	for _, record := range doomed {
 		key := record.Key
 		txn := Txn{If: []Check{{Key: key, Revision: record.Revision}}}
-		if used[key] {
+		if n.plan(key) {
 			record.Value[0] = planFormat
 			txn.Put = []Record{{Key: key, Value: record.Value}}
 		} else {
@@ -213,21 +213,9 @@ func (e *Engine) purgePlans(ctx context.Context) (int, error) {
 		case errors.Is(err, ErrConflict):
 		case err != nil:
 			return purged, err
-		case !used[key]:
+		case !n.plan(key):
 			purged++
 		}
 	}
 	return purged, nil
-}
-
-// usedPlans returns the keys of the plans that workflows have.
-func (e *Engine) usedPlans(ctx context.Context) (map[string]bool, error) {
-	used := map[string]bool{}
-	for in, err := range e.workflowsInNeed(ctx) {
-		if err != nil {
-			return nil, err
-		}
-		used[planPrefix+in.planHash.String()] = true
-	}
-	return used, nil
 }

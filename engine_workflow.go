@@ -639,25 +639,6 @@ func (e *Engine) pendingWorkflows(ctx context.Context, flag Origin) iter.Seq2[*i
 	}
 }
 
-// workflowsInNeed yields all workflows as their records say, without their plans,
-// to see what they need of what is to be purged. One that cannot be read may need
-// anything: it yields an error.
-func (e *Engine) workflowsInNeed(ctx context.Context) iter.Seq2[*instance, error] {
-	return func(yield func(*instance, error) bool) {
-		for record, err := range e.workflowRecords(ctx, Origin{}) {
-			var in *instance
-			if err == nil {
-				if in, err = decodeInstance(record); err != nil {
-					err = fmt.Errorf("%w; what it may need cannot be purged", err)
-				}
-			}
-			if !yield(in, err) {
-				return
-			}
-		}
-	}
-}
-
 // conflictsOf returns the stages of a workflow that are still to run and would
 // fail if they ran now.
 func (e *Engine) conflictsOf(ctx context.Context, in *instance) ([]WorkflowConflict, error) {

@@ -288,7 +288,8 @@ var purgeCommand = command{
 	summary: "delete the workflows that have ended before an instant",
 	help: `Deletes the workflows that were completed, failed or were cancelled before an
 instant, with all that they have told, and what no workflow needs any more: plans,
-and what is remembered of the changes of flags before that instant.
+and what is remembered of the changes of flags before that instant. Workflows that
+cannot be read are told and kept, with what they may need.
 `,
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		db, member, now := dbFlag(set, ""), actorFlag(set), nowFlag(set)
@@ -313,7 +314,10 @@ and what is remembered of the changes of flags before that instant.
 				if err != nil {
 					return err
 				}
-				return p.print(fmt.Sprintf("deleted workflows: %d, plans: %d, changes of flags: %d\n", n.Workflows, n.Plans, n.Changes))
+				if err := p.print(fmt.Sprintf("deleted workflows: %d, plans: %d, changes of flags: %d\n", n.Workflows, n.Plans, n.Changes)); err != nil {
+					return err
+				}
+				return complainOfAll(p, "purge", n.Unreadable)
 			})
 		}
 	},

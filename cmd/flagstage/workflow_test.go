@@ -313,6 +313,22 @@ func TestWorkflowsAreDeletedAndPurged(t *testing.T) {
 	require.NotContains(t, done(t, "workflows", "--db", db), "checkout")
 }
 
+func TestAPurgeTellsOfWorkflowsThatCannotBeRead(t *testing.T) {
+	db := released(t)
+	done(t, "cancel", "checkout", "--reason", "enough", "--db", db, "--now", "2026-10-21T09:00:00Z")
+	stuck(t, db)
+	r := run("", "purge", "--before", "2026-12-01T00:00:00Z", "--db", db, "--now", "2027-01-01T00:00:00Z")
+	require.Equal(t, exitFailed, r.status)
+	require.Equal(t, "deleted workflows: 1, plans: 0, changes of flags: 0\n", r.stdout, "what they may need is kept")
+	lines := strings.Split(r.stderr, "\n")
+	require.Len(t, lines, 3, "each in a line")
+	require.Contains(t, lines[0], `purge: the stored workflow "broken-1" cannot be read: `)
+	require.Contains(t, lines[1], `purge: the stored workflow "broken-2" cannot be read: `)
+	done(t, "workflow", "delete", "broken-1", "--db", db)
+	done(t, "workflow", "delete", "broken-2", "--db", db)
+	require.Equal(t, "deleted workflows: 0, plans: 1, changes of flags: 2\n", done(t, "purge", "--before", "2026-12-01T00:00:00Z", "--db", db, "--now", "2027-01-01T00:00:00Z"))
+}
+
 func TestATemplateOfAWorkflowNeedsOneInTheStore(t *testing.T) {
 	db := released(t)
 	r := run(`{"key":"copied","workflowId":"checkout"}`, "create", "-", "--db", db)
