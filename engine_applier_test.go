@@ -112,7 +112,11 @@ type underWay struct {
 	ticked chan error // when the tick is over
 }
 
-func beginDelivery(t *testing.T) *underWay {
+func beginDelivery(t *testing.T) *underWay { return beginDeliveryAt(t, start) }
+
+// beginDeliveryAt begins the delivery when the clock says so, whatever it said when
+// the workflow started.
+func beginDeliveryAt(t *testing.T, at time.Time) *underWay {
 	clock, store := flagstage.NewVirtualClock(start), storetest.NewModel()
 	u := &underWay{store: store, answer: make(chan error), ticked: make(chan error)}
 	begun := make(chan struct{})
@@ -122,6 +126,7 @@ func beginDelivery(t *testing.T) *underWay {
 	})))
 	_, err := w.StartWorkflow(t.Context(), alice, releaseOf("w", turnsOff(), turnsOn(), turnsOff(hours(1))))
 	require.NoError(t, err)
+	clock.Set(at)
 	go func() {
 		_, err := w.Tick(context.Background())
 		u.ticked <- err

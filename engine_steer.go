@@ -37,6 +37,9 @@ func (e *Engine) Pause(ctx context.Context, actor Actor, id, reason string) (Sto
 // Resume lets a paused workflow go on; the reason may be "". See
 // [Workflow.Resume]. Errors: [ErrNotFound]; a [*StateError] unless the workflow
 // is paused.
+//
+// An action whose delivery was begun by a clock that ran ahead, and hangs, is
+// delivered again after Pause and Resume: see [WithApplyTimeout].
 func (e *Engine) Resume(ctx context.Context, actor Actor, id, reason string) (StoredWorkflow, error) {
 	return e.steer(ctx, Request{Actor: actor, Verb: VerbResumeWorkflow, WorkflowID: id}, func(u *unit, r *running) (Workflow, []Event, error) {
 		return r.Resume(Order{actor, reason}, u.now)
@@ -68,6 +71,9 @@ type Skip struct {
 // active, or while its action is under way; [ErrForbidden] if it has an approval
 // that is not given, unless that is bypassed; [ErrInvalidRequest] without a
 // reason.
+//
+// A wait that began when the clock ran ahead ends when the right time gets there;
+// to skip the stage is to go on before, without its action.
 func (e *Engine) Skip(ctx context.Context, actor Actor, id string, skip Skip) (StoredWorkflow, error) {
 	return e.steer(ctx, Request{Actor: actor, Verb: VerbSkipStage, WorkflowID: id}, func(u *unit, r *running) (Workflow, []Event, error) {
 		if skip.BypassApproval {
@@ -136,6 +142,7 @@ func (e *Engine) steer(ctx context.Context, request Request, do func(*unit, *run
 		}
 		u := e.newUnit(ctx, now)
 		r := u.add(in, revision)
+		u.doubtClaim(r)
 		w, events, err := do(u, r)
 		if err != nil {
 			return StoredWorkflow{}, err
@@ -153,6 +160,19 @@ func (e *Engine) steer(ctx context.Context, request Request, do func(*unit, *run
 		case !errors.Is(err, ErrConflict) || try == maxTries:
 			return StoredWorkflow{}, fmt.Errorf("%s %s: %w", request.Verb, quoteKey(r.id), err)
 		}
+	}
+}
+
+// claimLeeway is how much later a claim may end than one that is made now: clocks
+// differ from machine to machine, and engines in how long an action may take.
+const claimLeeway = 24 * time.Hour
+
+// doubtClaim ends a claim that ends too late to have been made by a clock that is
+// right: nobody would deliver the action until then.
+func (u *unit) doubtClaim(r *running) {
+	if r.claim.After(u.now.Add(u.applyTimeout).Add(claimLeeway)) {
+		u.logger.WarnContext(u.ctx, "a delivery was claimed by a clock that ran ahead", "workflow", r.id, "until", r.claim)
+		r.claim = time.Time{}
 	}
 }
 

@@ -98,6 +98,13 @@ const defaultApplyTimeout = 30 * time.Second
 // WithApplyTimeout says for how long nobody else delivers an action that is being
 // delivered to an [Applier]: a millisecond at least, and 0 stands for 30 seconds.
 // The context of the call ends a tenth of it earlier, at most a second.
+//
+// A delivery that was begun by a clock that ran ahead, and of which nothing came,
+// lasts until the right time gets there. If that is more than a day later than for
+// one that begins now, each call that steers the workflow ([Engine.Pause],
+// [Engine.Resume], [Engine.Skip], [Engine.Cancel], [Engine.Review]) takes it for
+// ended, and drops what may yet come of it. So after Pause and Resume the next tick
+// delivers the action again, under the same key and with a greater number.
 func WithApplyTimeout(d time.Duration) Option { return func(o *options) { o.applyTimeout = d } }
 
 // WithRetries says how often, and when, an [Applier] is called again after an
