@@ -175,6 +175,19 @@ func TestAFlagCannotBeArchivedWhileItBecomesRequired(t *testing.T) {
 			w.clock.Set(after(1))
 		}
 	}
+	// third gives the flag that is required a variation which can be removed.
+	third := func(w *world) {
+		document := strings.Replace(string(flagBeside(w, w.flag, "base").AppendJSON(nil)), `"kind":"boolean"`, `"kind":"multivariate"`, 1)
+		document = strings.Replace(document, `"name":"Old"}]`, `"name":"Old"},{"_id":"third","value":3}]`, 1)
+		_, err := w.PutFlag(w.Context(), alice, theTarget.ProjectKey, decodedFlag(w, document), flagstage.FlagWrite{})
+		require.NoError(w, err)
+	}
+	removes := func(w *world) error {
+		return w.patches("base", "", flagstage.FlagWrite{}, flags.RemoveVariation("third"))
+	}
+	requiresThird := func(w *world) error {
+		return w.patches(theTarget.FlagKey, theTarget.EnvironmentKey, flagstage.FlagWrite{}, flags.AddPrerequisite("base", "third"))
+	}
 	for _, c := range []struct {
 		name          string
 		before        func(*world)
@@ -187,6 +200,8 @@ func TestAFlagCannotBeArchivedWhileItBecomesRequired(t *testing.T) {
 		{"deleted, required by a flag that is new", nil, deletes, puts, "this is a prerequisite of flag"},
 		{"required, archived", nil, requires, archives, "is archived"},
 		{"required, deleted", nil, requires, deletes, "there is no flag"},
+		{"a variation removed, required", third, removes, requiresThird, "requires this variation"},
+		{"a variation required, removed", third, requiresThird, removes, `has no variation "third"`},
 		{"archived by a stage, required", stage("base", flags.ArchiveFlag()), ticks, requires, ""},
 		{"archived by a stage, required by a flag that is new", stage("base", flags.ArchiveFlag()), ticks, puts, ""},
 		{"required by a stage, archived", stage(theTarget.FlagKey, flags.AddPrerequisite("base", newVariation)), ticks, archives, ""},
@@ -402,6 +417,8 @@ func TestChangesThatOthersCanSeeAreKnown(t *testing.T) {
 		}
 	})
 	f := flagBeside(t, testFlag(t), "f", "other")
+	more := strings.Replace(string(f.AppendJSON(nil)), `"environments":{`, `"environments":{"test":{"on":false,"salt":"s","prerequisites":[{"key":"other","variation":0}]},`, 1)
+	require.True(t, flagstage.Relinks(f, decodedFlag(t, more)), "a new environment")
 	for _, in := range []flags.Instruction{
 		flags.TurnFlagOff(), flags.UpdateName("n"), flags.AddTags("archived"), flags.UpdateOffVariation(newVariation), flags.AddTargets(flags.Targets{ContextKind: "user", VariationID: newVariation, Values: []string{"deleted"}}),
 	} {

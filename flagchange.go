@@ -44,15 +44,18 @@ func changeOf(from, to flags.Flag, by string, at time.Time) flagChange {
 // change has all its fields.
 func (c *flagChange) relinks() bool {
 	return slices.ContainsFunc(c.fields, func(f changedField) bool {
-		tokens := strings.SplitN(f.pointer, "/", 5)
-		if len(tokens) < 2 {
+		rest, inside := strings.CutPrefix(f.pointer, "/")
+		if !inside {
 			return true // the whole flag
 		}
-		switch tokens[1] {
+		member, rest, _ := strings.Cut(rest, "/")
+		switch member {
 		case "archived", "deleted", "variations":
 			return true
 		case "environments":
-			return len(tokens) < 4 || tokens[3] == "prerequisites"
+			_, rest, inside = strings.Cut(rest, "/")
+			member, _, _ = strings.Cut(rest, "/")
+			return !inside || member == "prerequisites"
 		}
 		return false
 	})
