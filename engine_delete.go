@@ -264,7 +264,7 @@ func (e *Engine) needed(ctx context.Context) (needs, error) {
 // damaged.
 func (e *Engine) planOfUnreadable(ctx context.Context, record Record) (key string, known bool, err error) {
 	var hash planHash
-	if len(record.Value) < recordHead+len(hash) || record.Value[0] != workflowFormat {
+	if len(record.Value) < recordHead+len(hash) || record.Value[0] != workflowFormat && record.Value[0] != unfiledFormat {
 		return "", false, nil
 	}
 	copy(hash[:], record.Value[recordHead:])
