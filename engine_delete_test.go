@@ -381,6 +381,31 @@ func TestPurgedChangesAreNeededByNobody(t *testing.T) {
 	require.Equal(t, flagstage.StatusCompleted, s.Status())
 }
 
+// TestFlagsOfTheStoreBesideAnApplier is about a flag that is changed by hand in the
+// store of an engine whose workflows are applied by a host: what was purged before a
+// workflow began is not missed later, by this engine or by one without a host.
+func TestFlagsOfTheStoreBesideAnApplier(t *testing.T) {
+	_, store := withFlag(t)
+	clock := flagstage.NewVirtualClock(after(1))
+	w := worldOn(t, store, clock, flagstage.WithApplier(&deliveries{}))
+	p, err := w.Purge(t.Context(), alice, after(1))
+	require.NoError(t, err)
+	require.Equal(t, flagstage.Purged{Changes: 1}, p, "that the flag was put")
+	w.starts("w", doing([]flagstage.Condition{hours(10)}, flags.UpdateName("released")))
+
+	require.NoError(t, w.patches(theTarget.FlagKey, "", flagstage.FlagWrite{}, flags.UpdateName("by hand")), "the host has the name")
+	other := worldOn(t, store, clock)
+	require.Equal(t, flagstage.StatusActive, other.get("w").Status())
+	require.Len(t, other.get("w").Conflicts, 1, "it would change the flag of the store")
+	require.NoError(t, other.patches(theTarget.FlagKey, "", flagstage.FlagWrite{}, flags.UpdateDescription("by hand")))
+
+	w.tick(12)
+	require.Equal(t, flagstage.StatusCompleted, w.get("w").Status())
+	p, err = w.Purge(t.Context(), alice, after(12))
+	require.NoError(t, err)
+	require.Equal(t, flagstage.Purged{Workflows: 1, Plans: 1, Changes: 2}, p)
+}
+
 // TestAStartDependsOnTheFlagAsItWasJudged is about a change that comes between: the
 // start is made once more, after it. So a purge knows which changes are needed.
 func TestAStartDependsOnTheFlagAsItWasJudged(t *testing.T) {

@@ -150,8 +150,12 @@ func (u *unit) commitFlag(h *heldFlag) (int64, error) {
 }
 
 // pendingFailures returns an error if what the unit makes of a flag would make
-// stages fail that would not fail without it.
+// stages fail that would not fail without it. With an applier no stage changes
+// the flags of the store.
 func (u *unit) pendingFailures(h *heldFlag, before flags.Flag) error {
+	if u.applier != nil {
+		return nil
+	}
 	var list []PendingStage
 	for _, environment := range before.EnvironmentKeys() {
 		target := Origin{ProjectKey: h.project, EnvironmentKey: environment, FlagKey: h.key}

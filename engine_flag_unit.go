@@ -63,11 +63,10 @@ func (h *heldFlag) known() (*heldFlag, error) {
 }
 
 // base returns how often a flag has changed, 0 if it is not kept here. The commit
-// of the unit fails if it changes once more before.
+// of the unit fails if it changes once more before. It counts with an applier too:
+// an engine without one may read the workflow, and a purge must know what that
+// then looks at.
 func (f *flagUnit) base(target Origin) (int64, error) {
-	if f.unit.applier != nil {
-		return 0, nil
-	}
 	h, err := f.hold(target.ProjectKey, target.FlagKey)
 	switch {
 	case errors.Is(err, ErrNotFound):
