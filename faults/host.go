@@ -22,10 +22,10 @@ import (
 type host struct {
 	mu      sync.Mutex
 	log     *os.File
-	clock   flagstage.Clock
-	faults  *rand.Rand       // nil: it does not fail
-	last    map[string]int64 // number of the last delivery of each workflow
-	applied map[string]bool  // by key
+	judge   *flagstage.Engine // tells what is delivered too early; nil: nobody does
+	faults  *rand.Rand        // nil: it does not fail
+	last    map[string]int64  // number of the last delivery of each workflow
+	applied map[string]bool   // by key
 }
 
 // delivery is a line of the log.
@@ -33,8 +33,9 @@ type delivery struct {
 	workflow                   string
 	stage, round, try          int
 	number                     int64
-	now                        int64 // of the clock, Unix milliseconds
+	early                      bool // the stage had conditions that were not met
 	mark, outcome, key, target string
+	at                         int64 // in the log, in bytes
 }
 
 // The outcomes of deliveries.
@@ -46,12 +47,12 @@ const (
 	hostRefused  = "refused"  // for good
 )
 
-func openHost(path string, clock flagstage.Clock) (*host, error) {
+func openHost(path string, judge *flagstage.Engine) (*host, error) {
 	list, err := readDeliveries(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	h := &host{clock: clock, last: map[string]int64{}, applied: map[string]bool{}}
+	h := &host{judge: judge, last: map[string]int64{}, applied: map[string]bool{}}
 	for i := range list {
 		h.note(&list[i])
 	}
@@ -78,7 +79,7 @@ func readDeliveries(path string) (list []delivery, err error) {
 	}
 	defer log.Close()
 	in := bufio.NewReader(log)
-	for {
+	for at := int64(0); ; {
 		line, err := in.ReadString('\n')
 		if errors.Is(err, io.EOF) {
 			return list, nil // nobody was answered for half a line
@@ -86,8 +87,9 @@ func readDeliveries(path string) (list []delivery, err error) {
 		if err != nil {
 			return nil, err
 		}
-		var d delivery
-		if _, err := fmt.Sscan(line, &d.workflow, &d.stage, &d.round, &d.try, &d.number, &d.now, &d.mark, &d.outcome, &d.key, &d.target); err != nil {
+		d := delivery{at: at}
+		at += int64(len(line))
+		if _, err := fmt.Sscan(line, &d.workflow, &d.stage, &d.round, &d.try, &d.number, &d.early, &d.mark, &d.outcome, &d.key, &d.target); err != nil {
 			return nil, fmt.Errorf("log of deliveries: %q: %w", strings.TrimSpace(line), err)
 		}
 		list = append(list, d)
@@ -100,12 +102,16 @@ func (h *host) note(d *delivery) {
 }
 
 // Apply notes a delivery.
-func (h *host) Apply(_ context.Context, from flagstage.Delivery) error {
+func (h *host) Apply(ctx context.Context, from flagstage.Delivery) error {
+	early, err := h.early(ctx, from)
+	if err != nil {
+		return err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := delivery{
 		workflow: from.WorkflowID, stage: from.Stage, round: from.Round, try: from.Try, number: from.Number,
-		now: h.clock.Now().UnixMilli(), mark: markOf(from.Instructions), outcome: hostApplied, key: from.Key(), target: from.Target.FlagKey,
+		early: early, mark: markOf(from.Instructions), outcome: hostApplied, key: from.Key(), target: from.Target.FlagKey,
 	}
 	fault := hostFault(0)
 	if h.faults != nil {
@@ -121,7 +127,7 @@ func (h *host) Apply(_ context.Context, from flagstage.Delivery) error {
 	case fault == refuse:
 		d.outcome = hostRefused
 	}
-	_, err := fmt.Fprintln(h.log, d.workflow, d.stage, d.round, d.try, d.number, d.now, d.mark, d.outcome, d.key, d.target)
+	_, err = fmt.Fprintln(h.log, d.workflow, d.stage, d.round, d.try, d.number, d.early, d.mark, d.outcome, d.key, d.target)
 	if err := errors.Join(err, h.log.Sync()); err != nil {
 		return err
 	}
@@ -135,6 +141,32 @@ func (h *host) Apply(_ context.Context, from flagstage.Delivery) error {
 		panic("the host has panicked")
 	}
 	return nil
+}
+
+// early reports whether a stage is delivered that does not wait for that. It may
+// have been left behind meanwhile.
+func (h *host) early(ctx context.Context, d flagstage.Delivery) (bool, error) {
+	if h.judge == nil {
+		return false, nil
+	}
+	w, err := h.judge.Workflow(ctx, operator, d.WorkflowID)
+	switch {
+	case errors.Is(err, flagstage.ErrNotFound):
+		return false, nil // deleted meanwhile
+	case err != nil:
+		return false, err
+	}
+	switch w.StageStatus(d.Stage) {
+	case flagstage.StatusPending:
+		return true, nil
+	case flagstage.StatusActive:
+		for i := range releaseOf(w.Name).Stages[d.Stage].Conditions {
+			if w.ConditionStatus(d.Stage, i) != flagstage.StatusCompleted {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // hostFault is how the host fails; most numbers stand for not at all.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,7 @@ const (
 	ackSkip   = "skip"
 	ackRetry  = "retry"
 	ackPatch  = "patch"
+	ackDelete = "delete"
 )
 
 // orders are the events that calls leave, with their token.
@@ -38,7 +41,7 @@ var orders = map[string]flagstage.EventKind{
 // acknowledgement is what a process was told before it was killed.
 type acknowledgement struct {
 	kind    string
-	of      string // workflow, or flag
+	of      string // release, or flag
 	version int64  // of the workflow behind the call
 	token   string // that the call left
 }
@@ -46,8 +49,28 @@ type acknowledgement struct {
 // ledger holds what processes were told against what is there in the end.
 type ledger struct {
 	acknowledged []acknowledgement
-	applied      int   // that ticks have told of
-	latest       int64 // instant that a process has lived in, Unix milliseconds
+	applied      int // that ticks have told of
+	// now is what time it is, Unix milliseconds, and latest what the latest clock has
+	// shown.
+	now, latest int64
+	// buried are the releases that may have been deleted, with how many of their
+	// actions were applied when that was tried last.
+	buried map[string]int
+	// gone are those that were, each with where the log of deliveries ended
+	// when their process had ended, or stillOpen.
+	gone map[string]int64
+	// What was purged, and that something more may have been.
+	purged  flagstage.Purged
+	purging bool
+	broke   []string // what processes have complained of
+}
+
+// stillOpen stands for the end of a log that is still written to.
+const stillOpen = -1
+
+// newLedger returns a ledger of releases that begin at an instant.
+func newLedger(start time.Time) *ledger {
+	return &ledger{now: start.UnixMilli(), latest: start.UnixMilli(), buried: map[string]int{}, gone: map[string]int64{}}
 }
 
 // note takes a line that a process printed.
@@ -57,9 +80,13 @@ func (l *ledger) note(line string) error {
 	switch word {
 	case "open":
 	case "at":
-		var at int64
-		_, err = fmt.Sscan(rest, &at)
-		l.latest = max(l.latest, at)
+		var now, latest int64
+		_, err = fmt.Sscan(rest, &now, &latest)
+		l.now, l.latest = max(l.now, now), max(l.latest, latest)
+	case "jumped":
+		var latest int64
+		_, err = fmt.Sscan(rest, &latest)
+		l.latest = max(l.latest, latest)
 	case "tick":
 		var n int
 		_, err = fmt.Sscan(rest, &n)
@@ -68,6 +95,24 @@ func (l *ledger) note(line string) error {
 		var a acknowledgement
 		_, err = fmt.Sscan(rest, &a.kind, &a.of, &a.version, &a.token)
 		l.acknowledged = append(l.acknowledged, a)
+		if a.kind == ackDelete {
+			l.gone[a.of] = stillOpen
+		}
+	case "burying":
+		var name string
+		var applied int
+		_, err = fmt.Sscan(rest, &name, &applied)
+		l.buried[name] = applied
+	case "purging":
+		l.purging = true
+	case "purged":
+		var p flagstage.Purged
+		_, err = fmt.Sscan(rest, &p.Workflows, &p.Plans, &p.Changes)
+		l.purged.Workflows += p.Workflows
+		l.purged.Plans += p.Plans
+		l.purged.Changes += p.Changes
+	case "broke":
+		l.broke = append(l.broke, rest)
 	default:
 		err = errors.New("no such line")
 	}
@@ -75,6 +120,15 @@ func (l *ledger) note(line string) error {
 		return fmt.Errorf("a process printed %q: %w", line, err)
 	}
 	return nil
+}
+
+// ended notes that a process has ended, with where its log of deliveries ends.
+func (l *ledger) ended(end int64) {
+	for name, at := range l.gone {
+		if at == stillOpen {
+			l.gone[name] = end
+		}
+	}
 }
 
 // releaseFacts are what is there: workflows, flags, and what was delivered.
@@ -85,22 +139,28 @@ type releaseFacts struct {
 	changes    map[string][]int64 // numbers in the log of changes of each flag
 	deliveries []delivery
 	hosted     bool
+	listed     map[string]string // identifiers, by key of the record that has them in its end
+	eventful   map[string]string // the same, of records of events
 }
 
-// readFacts reads all that is there.
+// readFacts reads all that is there. Each workflow is read by itself too, which
+// needs what its flag has been through, and by an engine that knows of no host, as
+// that of the command does.
 func readFacts(ctx context.Context, store flagstage.Store, engine *flagstage.Engine, log string) (*releaseFacts, error) {
 	f := &releaseFacts{hosted: log != "", changes: map[string][]int64{}}
-	for offset := 0; ; {
-		list, err := engine.Workflows(ctx, operator, flagstage.WorkflowQuery{Limit: 1000, Offset: offset})
-		if err != nil {
-			return nil, err
-		}
-		if len(list.Unreadable) > 0 {
-			return nil, list.Unreadable[0]
-		}
-		f.workflows = append(f.workflows, list.Items...)
-		if offset += len(list.Items); offset >= list.TotalCount {
-			break
+	var err error
+	if f.workflows, err = listAll(ctx, engine, flagstage.WorkflowQuery{}); err != nil {
+		return nil, err
+	}
+	other, err := flagstage.New(store)
+	if err != nil {
+		return nil, err
+	}
+	for i := range f.workflows {
+		for _, reader := range []*flagstage.Engine{engine, other} {
+			if _, err := reader.Workflow(ctx, operator, f.workflows[i].ID); err != nil {
+				return nil, err
+			}
 		}
 	}
 	for batch, err := range engine.Events(ctx, operator, flagstage.Cursor{}) {
@@ -110,29 +170,68 @@ func readFacts(ctx context.Context, store flagstage.Store, engine *flagstage.Eng
 		f.feed = append(f.feed, batch)
 	}
 	if f.hosted {
-		var err error
-		f.deliveries, err = readDeliveries(log)
-		return f, err
+		if f.deliveries, err = readDeliveries(log); err != nil {
+			return nil, err
+		}
 	}
+	if f.listed, err = identifiers(ctx, store, listRecords, 4); err != nil {
+		return nil, err
+	}
+	if f.eventful, err = identifiers(ctx, store, eventRecords, 1); err != nil {
+		return nil, err
+	}
+	return f, f.readFlags(ctx, store, engine)
+}
+
+// readFlags reads the flags, and the numbers of their changes.
+func (f *releaseFacts) readFlags(ctx context.Context, store flagstage.Store, engine *flagstage.Engine) error {
 	list, err := engine.Flags(ctx, operator, releaseProject)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, item := range list.Items {
 		f.flags = append(f.flags, item.Flag)
-		prefix := "flagchange/" + releaseProject + "/" + item.Key() + "/"
+		prefix := changeRecords + releaseProject + "/" + item.Key() + "/"
 		for record, err := range store.Scan(ctx, prefix) {
 			if err != nil {
-				return nil, err
+				return err
 			}
 			n, err := strconv.ParseInt(strings.TrimPrefix(record.Key, prefix), 16, 64)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			f.changes[item.Key()] = append(f.changes[item.Key()], n)
 		}
 	}
-	return f, nil
+	return nil
+}
+
+// identifiers returns the parts of keys that are identifiers of workflows, by key.
+func identifiers(ctx context.Context, store flagstage.Store, prefix string, part int) (map[string]string, error) {
+	list := map[string]string{}
+	for record, err := range store.Scan(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		parts := strings.Split(record.Key, "/")
+		if len(parts) <= part {
+			return nil, fmt.Errorf("there is no identifier in the key %q", record.Key)
+		}
+		list[record.Key] = parts[part]
+	}
+	return list, nil
+}
+
+// listAll returns all workflows that match. The error is an
+// [*flagstage.UnreadableWorkflowError] if one, whether it matches or not, cannot be
+// read.
+func listAll(ctx context.Context, engine *flagstage.Engine, query flagstage.WorkflowQuery) ([]flagstage.StoredWorkflow, error) {
+	query.Limit = math.MaxInt
+	list, err := engine.Workflows(ctx, operator, query)
+	if err == nil && len(list.Unreadable) > 0 {
+		err = list.Unreadable[0]
+	}
+	return list.Items, err
 }
 
 // The promises of an engine that processes are killed under.
@@ -147,6 +246,8 @@ const (
 	promisedTime     promised = "not before its time"
 	promisedApproval promised = "not without approval"
 	promisedEnd      promised = "all that is due is done"
+	promisedGone     promised = "deleted is gone"
+	promisedPurge    promised = "nothing is purged that is needed, and all else is"
 )
 
 // breach is a promise that was not kept.
@@ -158,6 +259,7 @@ type breach struct {
 // findings count what was looked at, and have the breaches.
 type findings struct {
 	workflows, completed, failed, cancelled int
+	absent                                  int // workflows that were deleted or purged
 	reviews, actions                        int
 	deliveries, repeated                    int
 	breaches                                []breach
@@ -169,9 +271,14 @@ func (f *findings) broken(p promised, format string, args ...any) {
 
 // check holds the facts against what was acknowledged, and against each other.
 func (l *ledger) check(facts *releaseFacts) *findings {
-	f := &findings{workflows: len(facts.workflows), deliveries: len(facts.deliveries)}
-	f.acknowledged(l, facts)
+	absent := l.absent(facts)
+	f := &findings{workflows: len(facts.workflows) + len(absent), absent: len(absent), deliveries: len(facts.deliveries)}
+	for _, what := range l.broke {
+		f.broken(promisedKept, "a process says: %s", what)
+	}
+	f.acknowledged(l, facts, absent)
 	f.feed(facts)
+	f.gone(l, facts)
 	for i := range facts.workflows {
 		w := &facts.workflows[i]
 		switch w.Status() {
@@ -182,25 +289,66 @@ func (l *ledger) check(facts *releaseFacts) *findings {
 		case flagstage.StatusCancelled:
 			f.cancelled++
 		}
-		f.replay(w)
-		c := newCourse(f, w, facts.hosted)
-		for _, e := range w.Events() {
-			c.event(e)
-		}
+		f.workflow(w, facts.hosted)
+	}
+	for _, n := range absent {
+		f.actions += n
 	}
 	if f.actions < l.applied {
 		f.broken(promisedKept, "ticks told of %d actions that were applied, there are %d", l.applied, f.actions)
 	}
 	if facts.hosted {
-		f.delivered(facts)
-	} else {
-		f.marked(facts)
+		f.delivered(l, facts, absent)
 	}
+	f.marked(l, facts, absent)
 	return f
 }
 
+// workflow judges a workflow by itself.
+func (f *findings) workflow(w *flagstage.StoredWorkflow, hosted bool) {
+	f.replay(w)
+	c := newCourse(f, w, hosted)
+	for _, e := range w.Events() {
+		c.event(e)
+	}
+}
+
+// absent returns the releases that are not there any more, with how many of their
+// actions were applied.
+func (l *ledger) absent(facts *releaseFacts) map[string]int {
+	absent := maps.Clone(l.buried)
+	for i := range facts.workflows {
+		delete(absent, facts.workflows[i].Name)
+	}
+	return absent
+}
+
+// gone looks for what should be gone.
+func (f *findings) gone(l *ledger, facts *releaseFacts) {
+	there := map[string]bool{}
+	for i := range facts.workflows {
+		w := &facts.workflows[i]
+		there[w.ID] = true
+		if _, gone := l.gone[w.Name]; gone {
+			f.broken(promisedGone, "%s is there again", w.Name)
+		}
+		key := listRecords + w.Target.ProjectKey + "/" + w.Target.EnvironmentKey + "/" + w.Target.FlagKey + "/" + w.ID
+		if facts.listed[key] == "" {
+			f.broken(promisedKept, "%s is not in the list of its flag", w.Name)
+		}
+	}
+	if len(facts.listed) > len(facts.workflows) {
+		f.broken(promisedGone, "%d workflows are in the lists of flags, %d are there", len(facts.listed), len(facts.workflows))
+	}
+	for key, id := range facts.eventful {
+		if !there[id] {
+			f.broken(promisedGone, "the events at %s are of no workflow", key)
+		}
+	}
+}
+
 // acknowledged looks for what calls have left.
-func (f *findings) acknowledged(l *ledger, facts *releaseFacts) {
+func (f *findings) acknowledged(l *ledger, facts *releaseFacts, absent map[string]int) {
 	type left struct {
 		kind   flagstage.EventKind
 		of     string
@@ -209,7 +357,7 @@ func (f *findings) acknowledged(l *ledger, facts *releaseFacts) {
 	versions, tokens := map[string]int64{}, map[string]left{}
 	for i := range facts.workflows {
 		w := &facts.workflows[i]
-		versions[w.ID] = w.Version()
+		versions[w.Name] = w.Version()
 		for _, e := range w.Events() {
 			if e.Kind == flagstage.EventReviewed {
 				f.reviews++
@@ -218,9 +366,9 @@ func (f *findings) acknowledged(l *ledger, facts *releaseFacts) {
 				continue
 			}
 			if before, twice := tokens[e.Comment]; twice {
-				f.broken(promisedKept, "%s of %s was done twice, also as %s of %s", e.Kind, w.ID, before.kind, before.of)
+				f.broken(promisedKept, "%s of %s was done twice, also as %s of %s", e.Kind, w.Name, before.kind, before.of)
 			}
-			tokens[e.Comment] = left{e.Kind, w.ID, e.Number}
+			tokens[e.Comment] = left{e.Kind, w.Name, e.Number}
 		}
 	}
 	patched := map[string]string{}
@@ -232,6 +380,9 @@ func (f *findings) acknowledged(l *ledger, facts *releaseFacts) {
 		}
 	}
 	for _, a := range l.acknowledged {
+		if _, deleted := absent[a.of]; deleted || a.kind == ackDelete {
+			continue
+		}
 		there, ok := true, true
 		switch a.kind {
 		case ackPatch:
@@ -263,32 +414,36 @@ func (f *findings) feed(facts *releaseFacts) {
 	for i := range facts.workflows {
 		w := &facts.workflows[i]
 		if !slices.Equal(told[w.ID], w.Events()) {
-			f.broken(promisedFeed, "of %s it tells %d events of %d", w.ID, len(told[w.ID]), w.Version())
+			f.broken(promisedFeed, "of %s it tells %d events of %d", w.Name, len(told[w.ID]), w.Version())
 		}
+		delete(told, w.ID)
+	}
+	for id, events := range told {
+		f.broken(promisedFeed, "of %s, which is not there, it tells %d events", id, len(events))
 	}
 }
 
 // replay compares a workflow with what its events make, and its plan with what
 // was asked for.
 func (f *findings) replay(w *flagstage.StoredWorkflow) {
-	input, plan := releaseOf(w.ID), w.Plan()
+	input, plan := releaseOf(w.Name), w.Plan()
 	stages := plan.Stages()
-	same := len(stages) == len(input.Stages) && w.Target == input.Target
+	same := len(stages) == len(input.Stages) && w.Target == input.Target && w.ID == input.ID && w.TemplateKey == input.TemplateKey
 	for i := 0; same && i < len(stages); i++ {
 		same = len(stages[i].Conditions) == len(input.Stages[i].Conditions) && markOf(stages[i].Action.Instructions) == markOf(input.Stages[i].Action.Instructions)
 	}
 	if !same {
-		f.broken(promisedReplay, "%s is not what was asked for", w.ID)
+		f.broken(promisedReplay, "%s is not what was asked for", w.Name)
 	}
 	again, err := flagstage.Replay(plan, flagstage.Start{
 		At: w.CreatedAt, Actor: starter, Approvals: input.Approvals, Deliver: true,
 	}, w.Events())
 	if err != nil {
-		f.broken(promisedReplay, "%s: %v", w.ID, err)
+		f.broken(promisedReplay, "%s: %v", w.Name, err)
 		return
 	}
 	if is, was := portrait(w.Workflow), portrait(again); is != was {
-		f.broken(promisedReplay, "%s is %s, its events make %s", w.ID, is, was)
+		f.broken(promisedReplay, "%s is %s, its events make %s", w.Name, is, was)
 	}
 }
 
@@ -308,13 +463,18 @@ func portrait(w flagstage.Workflow) string {
 	return b.String()
 }
 
-// marked compares what the flags say with what the events say.
-func (f *findings) marked(facts *releaseFacts) {
+// marked compares what the flags of the store say with what the events say, and,
+// of releases that are not there any more, with what these had done.
+func (f *findings) marked(l *ledger, facts *releaseFacts, absent map[string]int) {
 	commits := map[string]int64{} // of the events that say that an action was applied
+	names := map[string]string{}
+	for i := range facts.workflows {
+		names[facts.workflows[i].ID] = facts.workflows[i].Name
+	}
 	for _, batch := range facts.feed {
 		for _, e := range batch.Events {
-			if e.Kind == flagstage.EventActionApplied {
-				mark := actionMark(batch.WorkflowID, e.Stage)
+			if e.Kind == flagstage.EventActionApplied && !facts.hosted {
+				mark := actionMark(names[batch.WorkflowID], e.Stage)
 				if commits[mark] != 0 {
 					f.broken(promisedOnce, "the events say twice that %s was applied", mark)
 				}
@@ -322,7 +482,7 @@ func (f *findings) marked(facts *releaseFacts) {
 			}
 		}
 	}
-	counted := map[string]int{}
+	counted, done := map[string]int{}, map[string]int{}
 	for _, flag := range facts.flags {
 		marks := marksOf(flag)
 		environment, _ := flag.Environment(releaseEnvironment)
@@ -342,15 +502,21 @@ func (f *findings) marked(facts *releaseFacts) {
 				runs++
 			}
 			last = by
+			if _, gone := absent[by]; gone {
+				done[by]++
+				continue
+			}
 			if commits[mark] < before {
 				f.broken(promisedOrder, "flag %s has %s of commit %d behind commit %d", flag.Key(), mark, commits[mark], before)
 			}
 			before = max(before, commits[mark])
 		}
-		f.logged(flag.Key(), facts.changes[flag.Key()], runs, len(marks))
+		f.logged(flag.Key(), facts.changes[flag.Key()], runs, len(marks), l.purging)
 	}
 	for mark, n := range counted {
-		if isPatch := strings.HasPrefix(mark, patchMark); n > 1 || !isPatch && commits[mark] == 0 {
+		by, _, _ := strings.Cut(mark, "/")
+		_, gone := absent[by]
+		if told := by+"/" == patchMark || gone && !facts.hosted || commits[mark] != 0; n > 1 || !told {
 			f.broken(promisedOnce, "%s was applied %d times, the events tell of it in commit %d", mark, n, commits[mark])
 		}
 	}
@@ -359,12 +525,23 @@ func (f *findings) marked(facts *releaseFacts) {
 			f.broken(promisedOnce, "%s was not applied, the events say so", mark)
 		}
 	}
+	for name, n := range absent {
+		if !facts.hosted && done[name] != n {
+			f.broken(promisedGone, "%s had applied %d actions when it was deleted, there are %d", name, n, done[name])
+		}
+	}
 }
 
 // logged compares the log of a flag's changes with how many there were: that of
 // putting the flag there, and one for each at least that is by somebody else than the one
-// before it, at most for all.
-func (f *findings) logged(flag string, numbers []int64, least, most int) {
+// before it, at most for all. Those that nobody needed may have been purged.
+func (f *findings) logged(flag string, numbers []int64, least, most int, purged bool) {
+	if purged {
+		if n := len(numbers); n > 0 && numbers[n-1] > int64(1+most) {
+			f.broken(promisedOnce, "the last change of flag %s has number %d, there were at most %d", flag, numbers[n-1], 1+most)
+		}
+		return
+	}
 	for i, n := range numbers {
 		if n != int64(i)+1 {
 			f.broken(promisedOnce, "the changes of flag %s have number %d at place %d", flag, n, i+1)
@@ -376,15 +553,24 @@ func (f *findings) logged(flag string, numbers []int64, least, most int) {
 	}
 }
 
-// delivered compares what the host was told with what the events say.
-func (f *findings) delivered(facts *releaseFacts) {
-	first, numbers, stages := map[string]int64{}, map[string]int64{}, map[string]int{}
+// delivered compares what the host was told with what the events say, and, of
+// releases that are not there any more, with what these had done.
+func (f *findings) delivered(l *ledger, facts *releaseFacts, absent map[string]int) {
+	first, numbers, stages := map[string]bool{}, map[string]int64{}, map[string]int{}
+	rounds, done := map[string]int{}, map[string]int{}
 	for i := range facts.deliveries {
 		d := &facts.deliveries[i]
-		input := releaseOf(d.workflow)
+		input := releaseOf(d.workflow) // no identifier is used again
 		if d.stage >= len(input.Stages) || d.mark != actionMark(d.workflow, d.stage) || d.key != fmt.Sprintf("%s/%d", d.mark, d.round) || d.target != input.Target.FlagKey {
 			f.broken(promisedOnce, "delivery %d of %s, key %s, has other content: %s", d.number, d.workflow, d.key, d.mark)
 		}
+		if end, gone := l.gone[d.workflow]; gone && end != stillOpen && d.at >= end {
+			f.broken(promisedGone, "%s was delivered, though the process had ended that deleted the workflow", d.mark)
+		}
+		if d.early {
+			f.broken(promisedTime, "%s was delivered before its conditions were met", d.mark)
+		}
+		rounds[d.mark] = max(rounds[d.mark], d.round)
 		if d.outcome == hostLate {
 			continue // another one has taken its place
 		}
@@ -400,33 +586,42 @@ func (f *findings) delivered(facts *releaseFacts) {
 		case hostRepeated:
 			f.repeated++
 		case hostApplied:
-			if first[d.mark] == 0 {
-				first[d.mark] = d.now
+			if !first[d.mark] {
+				done[d.workflow]++
 			}
+			first[d.mark] = true
 		}
 	}
 	for i := range facts.workflows {
 		w := &facts.workflows[i]
-		open, ready := map[int]int{}, map[int]time.Time{}
+		open, retries := map[int]int{}, map[int]int{}
 		for _, e := range w.Events() {
 			switch e.Kind {
 			case flagstage.EventStageArmed:
-				open[e.Stage], ready[e.Stage] = len(releaseOf(w.ID).Stages[e.Stage].Conditions), e.At
+				open[e.Stage] = len(releaseOf(w.Name).Stages[e.Stage].Conditions)
 			case flagstage.EventConditionCompleted:
-				if open[e.Stage]--; e.At.After(ready[e.Stage]) {
-					ready[e.Stage] = e.At
-				}
+				open[e.Stage]--
+			case flagstage.EventStageRetried:
+				retries[e.Stage]++
 			case flagstage.EventActionApplied:
-				if mark := actionMark(w.ID, e.Stage); first[mark] == 0 {
+				if mark := actionMark(w.Name, e.Stage); !first[mark] {
 					f.broken(promisedOnce, "%s was never delivered, the events say so", mark)
 				}
 			}
 		}
-		for stage, n := range open {
-			at := first[actionMark(w.ID, stage)]
-			if at != 0 && (n > 0 || at < ready[stage].UnixMilli()) {
-				f.broken(promisedTime, "%s was applied by the host at %s, %d conditions were open until %s", actionMark(w.ID, stage), time.UnixMilli(at).UTC(), n, ready[stage])
+		for stage := range releaseOf(w.Name).Stages {
+			mark := actionMark(w.Name, stage)
+			if n, armed := open[stage]; rounds[mark] > 0 && (!armed || n > 0) {
+				f.broken(promisedTime, "%s was delivered, %d of its conditions are open", mark, n)
 			}
+			if rounds[mark] > 1+retries[stage] {
+				f.broken(promisedOnce, "%s was delivered in round %d, and retried %d times", mark, rounds[mark], retries[stage])
+			}
+		}
+	}
+	for name, n := range absent {
+		if done[name] < n { // others may have been applied, and skipped then
+			f.broken(promisedOnce, "%s had applied %d actions when it was deleted, the host has %d", name, n, done[name])
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -28,7 +29,11 @@ func TestKilledReleasesKeepTheirPromises(t *testing.T) {
 			require.NotZero(t, len(count.ledger.acknowledged))
 			require.NotZero(t, count.reviews)
 			require.NotZero(t, count.actions)
-			require.Equal(t, count.workflows, count.completed+count.failed+count.cancelled)
+			require.Equal(t, count.workflows, count.completed+count.failed+count.cancelled+count.absent)
+			require.NotEmpty(t, count.ledger.gone)
+			require.NotZero(t, count.absent)
+			require.NotEqual(t, flagstage.Purged{}, count.ledger.purged)
+			require.Greater(t, count.ledger.latest, count.ledger.now, "a clock was wrong")
 			require.Equal(t, hosted, count.deliveries > 0)
 		})
 	}
@@ -42,7 +47,7 @@ func ended(t *testing.T, hosted bool) (*ledger, *releaseFacts) {
 	list := []flagstage.Option{flagstage.WithClock(clock)}
 	if hosted {
 		log = filepath.Join(t.TempDir(), "log")
-		host, err := openHost(log, clock)
+		host, err := openHost(log, nil)
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, host.log.Close()) })
 		list = append(list, host.options()...)
@@ -57,29 +62,27 @@ func ended(t *testing.T, hosted bool) (*ledger, *releaseFacts) {
 	require.NoError(t, err)
 	_, err = engine.PutFlag(ctx, operator, releaseProject, flag, flagstage.FlagWrite{})
 	require.NoError(t, err)
-	l := &ledger{}
+	l := newLedger(releasesStart)
 	for _, approvals := range []int{0, 1} {
-		id := searched(t, func(in flagstage.WorkflowInput) bool {
+		name := searched(t, func(in flagstage.WorkflowInput) bool {
 			waits, _ := count(in, flagstage.KindSchedule)
 			asked, acting := count(in, flagstage.KindApproval)
 			first, ok := waitOf(append(in.Stages[0].Conditions, flagstage.Approval{})[0])
 			return ok && first > 0 && waits > 1 && acting == len(in.Stages) && acting > 1 && asked == approvals && in.Approvals.ExpiresAfter == 0 && in.IgnoreConflicts
 		})
-		w, err := engine.StartWorkflow(ctx, starter, releaseOf(id))
+		w, err := engine.StartWorkflow(ctx, starter, requestOf(name))
 		require.NoError(t, err)
-		l.acknowledged = append(l.acknowledged, acknowledgement{ackStart, id, w.Version(), "-"})
-		w, err = engine.Pause(ctx, operator, id, "pause of "+id)
+		l.acknowledged = append(l.acknowledged, acknowledgement{ackStart, name, w.Version(), "-"})
+		w, err = engine.Pause(ctx, operator, w.ID, "pause of "+name)
 		require.NoError(t, err)
-		l.acknowledged = append(l.acknowledged, acknowledgement{ackPause, id, w.Version(), "pause of " + id})
+		l.acknowledged = append(l.acknowledged, acknowledgement{ackPause, name, w.Version(), "pause of " + name})
 	}
 	_, err = engine.PatchFlag(ctx, operator, releaseProject, "f", flags.Patch{
 		Environment: releaseEnvironment, Instructions: []flags.Instruction{flags.AddRule(flags.Rule{Description: patchMark + "p", Serve: flags.ServeVariation(onVariation)}, "")},
 	}, flagstage.FlagWrite{})
 	require.NoError(t, err)
-	if !hosted {
-		l.acknowledged = append(l.acknowledged, acknowledgement{ackPatch, "f", 0, "p"})
-	}
-	stuck, err := endReleases(ctx, engine, clock)
+	l.acknowledged = append(l.acknowledged, acknowledgement{ackPatch, "f", 0, "p"})
+	stuck, err := endReleases(ctx, store, engine, clock)
 	require.NoError(t, err)
 	require.Empty(t, stuck)
 	facts, err := readFacts(ctx, store, engine, log)
@@ -87,12 +90,12 @@ func ended(t *testing.T, hosted bool) (*ledger, *releaseFacts) {
 	return l, facts
 }
 
-// searched returns the identifier of a release of flag f that is as wanted.
+// searched returns the name of a release of flag f that is as wanted.
 func searched(t *testing.T, wanted func(in flagstage.WorkflowInput) bool) string {
 	random := rand.New(rand.NewPCG(1, 7))
 	for range 10_000 {
-		if id := releaseID("f", random); wanted(releaseOf(id)) {
-			return id
+		if name := releaseName("f", random); wanted(releaseOf(name)) {
+			return name
 		}
 	}
 	t.Fatal("no release is as wanted")
@@ -161,9 +164,47 @@ func TestLedgerFinds(t *testing.T) {
 			f.deliveries = append(f.deliveries, d)
 		}},
 		{"a delivery before its time", true, promisedTime, func(_ *ledger, f *releaseFacts) {
-			for i := range f.deliveries {
-				f.deliveries[i].now = 1
-			}
+			f.deliveries[0].early = true
+		}},
+		{"a round that nobody has begun", true, promisedOnce, func(_ *ledger, f *releaseFacts) {
+			d := &f.deliveries[0]
+			d.round, d.key = 2, d.mark+"/2"
+		}},
+		{"a delivery behind the end of its workflow", true, promisedGone, func(l *ledger, f *releaseFacts) {
+			l.bury(f, 0)
+			l.ended(f.deliveries[0].at)
+		}},
+		{"actions of a deleted workflow that the host never saw", true, promisedOnce, func(l *ledger, f *releaseFacts) {
+			l.bury(f, 0)
+			l.buried[l.acknowledged[0].of]++
+		}},
+		{"nothing, when a workflow was deleted", false, "", func(l *ledger, f *releaseFacts) { l.bury(f, 0) }},
+		{"nothing, when a workflow was deleted, of a host", true, "", func(l *ledger, f *releaseFacts) { l.bury(f, 0) }},
+		{"a deleted workflow that is there", false, promisedGone, func(l *ledger, f *releaseFacts) {
+			l.gone[f.workflows[0].Name] = stillOpen
+		}},
+		{"a deleted workflow that goes on", false, promisedGone, func(l *ledger, f *releaseFacts) {
+			l.bury(f, 0)
+			l.buried[l.acknowledged[0].of]--
+		}},
+		{"events of a deleted workflow", false, promisedGone, func(_ *ledger, f *releaseFacts) { f.eventful["event/f-1/1"] = "f-1" }},
+		{"events of a deleted workflow in the feed", false, promisedFeed, func(_ *ledger, f *releaseFacts) {
+			f.feed = append(f.feed, flagstage.EventBatch{WorkflowID: "f-1", Cursor: flagstage.Cursor{Revision: 1000}})
+		}},
+		{"a deleted workflow in a list", false, promisedGone, func(_ *ledger, f *releaseFacts) { f.listed["flagworkflow/f-1"] = "f-1" }},
+		{"a workflow in no list", false, promisedKept, func(_ *ledger, f *releaseFacts) { clear(f.listed) }},
+		{"a workflow that was deleted and is lost", false, promisedKept, func(l *ledger, f *releaseFacts) {
+			f.workflows = f.workflows[1:]
+			l.gone["f-1"] = stillOpen
+		}},
+		{"a change that nobody made", false, promisedOnce, func(l *ledger, f *releaseFacts) {
+			l.purging, f.changes["f"] = true, []int64{1000}
+		}},
+		{"nothing, when changes were purged", false, "", func(l *ledger, f *releaseFacts) {
+			l.purging, f.changes["f"] = true, nil
+		}},
+		{"a complaint", false, promisedKept, func(l *ledger, _ *releaseFacts) {
+			require.NoError(t, l.note("broke f-1 is active and is purged"))
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -177,6 +218,19 @@ func TestLedgerFinds(t *testing.T) {
 			require.True(t, slices.ContainsFunc(breaches, func(b breach) bool { return b.promised == c.want }), "%v", breaches)
 		})
 	}
+}
+
+// bury takes away a workflow that was deleted.
+func (l *ledger) bury(f *releaseFacts, i int) {
+	w := f.workflows[i]
+	alone := &findings{}
+	alone.workflow(&w, f.hosted)
+	l.buried[w.Name], l.gone[w.Name] = alone.actions, stillOpen
+	f.workflows = slices.Delete(f.workflows, i, i+1)
+	f.feed = slices.DeleteFunc(f.feed, func(b flagstage.EventBatch) bool { return b.WorkflowID == w.ID })
+	of := func(_, id string) bool { return id == w.ID }
+	maps.DeleteFunc(f.listed, of)
+	maps.DeleteFunc(f.eventful, of)
 }
 
 // mark leaves a mark in the flag.
@@ -211,12 +265,12 @@ func (f *releaseFacts) reverse(t *testing.T) {
 func TestCourseFinds(t *testing.T) {
 	_, facts := ended(t, false)
 	w := &facts.workflows[0]
-	if n, _ := count(releaseOf(w.ID), flagstage.KindApproval); n == 0 {
+	if n, _ := count(releaseOf(w.Name), flagstage.KindApproval); n == 0 {
 		w = &facts.workflows[1]
 	}
 	first := func(kind flagstage.EventKind, condition flagstage.ConditionKind) int {
 		return slices.IndexFunc(w.Events(), func(e flagstage.Event) bool {
-			return e.Kind == kind && (condition == "" || releaseOf(w.ID).Stages[e.Stage].Conditions[e.Condition].Kind() == condition)
+			return e.Kind == kind && (condition == "" || releaseOf(w.Name).Stages[e.Stage].Conditions[e.Condition].Kind() == condition)
 		})
 	}
 	for _, c := range []struct {
@@ -237,6 +291,22 @@ func TestCourseFinds(t *testing.T) {
 		{"a wait that is left out", promisedTime, func(events []flagstage.Event) []flagstage.Event {
 			i := first(flagstage.EventConditionCompleted, flagstage.KindSchedule)
 			return slices.Delete(events, i, i+1)
+		}},
+		{"a stage that was applied too soon", promisedTime, func(events []flagstage.Event) []flagstage.Event {
+			for i := range events {
+				events[i].At = releasesStart.Add(-100 * time.Hour)
+				events[i].Due, events[i].Until = events[i].At, events[i].At
+			}
+			return events
+		}},
+		{"time that goes back", promisedTime, func(events []flagstage.Event) []flagstage.Event {
+			events[len(events)-1].At = releasesStart
+			events[len(events)-1].Due = releasesStart
+			return events
+		}},
+		{"something before it is due", promisedTime, func(events []flagstage.Event) []flagstage.Event {
+			events[0].Due = releasesStart.Add(time.Millisecond)
+			return events
 		}},
 		{"a wait that comes nearer", promisedTime, func(events []flagstage.Event) []flagstage.Event {
 			events[first(flagstage.EventConditionRescheduled, "")].Until = releasesStart
@@ -285,14 +355,14 @@ func TestCourseFinds(t *testing.T) {
 }
 
 func TestLedgerRefusesLinesOfNoProcess(t *testing.T) {
-	for _, line := range []string{"", "at noon", "tick", "ack start", "panic: x"} {
-		require.Error(t, new(ledger).note(line), "%q", line)
+	for _, line := range []string{"", "at noon", "at 1", "jumped", "tick", "ack start", "burying f-1", "purged 1", "panic: x"} {
+		require.Error(t, newLedger(releasesStart).note(line), "%q", line)
 	}
 }
 
 func TestLogOfDeliveriesEndsInHalfALine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	h, err := openHost(path, flagstage.NewVirtualClock(releasesStart))
+	h, err := openHost(path, nil)
 	require.NoError(t, err)
 	id := searched(t, func(in flagstage.WorkflowInput) bool { return len(in.Stages[0].Action.Instructions) > 0 })
 	deliver := flagstage.Delivery{WorkflowID: id, Target: releaseOf(id).Target, Round: 1, Number: 7, Instructions: releaseOf(id).Stages[0].Action.Instructions}
@@ -305,6 +375,6 @@ func TestLogOfDeliveriesEndsInHalfALine(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list, 1)
 	require.Equal(t, delivery{
-		workflow: id, round: 1, number: 7, now: releasesStart.UnixMilli(), mark: actionMark(id, 0), outcome: hostApplied, key: id + "/0/1", target: "f",
+		workflow: id, round: 1, number: 7, mark: actionMark(id, 0), outcome: hostApplied, key: id + "/0/1", target: "f",
 	}, list[0])
 }
