@@ -54,7 +54,8 @@ type ledger struct {
 	// shown.
 	now, latest int64
 	// buried are the releases that may have been deleted, with how many of their
-	// actions were applied when that was tried last.
+	// actions were applied when that was tried last. Of several tries at once it is
+	// the one with the most.
 	buried map[string]int
 	// gone are those that were, each with where the log of deliveries ended
 	// when their process had ended, or stillOpen.
@@ -102,7 +103,7 @@ func (l *ledger) note(line string) error {
 		var name string
 		var applied int
 		_, err = fmt.Sscan(rest, &name, &applied)
-		l.buried[name] = applied
+		l.buried[name] = max(l.buried[name], applied)
 	case "purging":
 		l.purging = true
 	case "purged":

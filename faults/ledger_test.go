@@ -203,6 +203,11 @@ func TestLedgerFinds(t *testing.T) {
 		{"nothing, when changes were purged", false, "", func(l *ledger, f *releaseFacts) {
 			l.purging, f.changes["f"] = true, nil
 		}},
+		{"nothing, when two wanted to delete a workflow", false, "", func(l *ledger, f *releaseFacts) {
+			name := f.workflows[0].Name
+			l.bury(f, 0)
+			require.NoError(t, l.note("burying "+name+" 0"), "the one that came too late")
+		}},
 		{"a complaint", false, promisedKept, func(l *ledger, _ *releaseFacts) {
 			require.NoError(t, l.note("broke f-1 is active and is purged"))
 		}},
