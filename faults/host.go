@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,8 +57,23 @@ func openHost(path string, judge *flagstage.Engine) (*host, error) {
 	for i := range list {
 		h.note(&list[i])
 	}
-	h.log, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	return h, err
+	h.log, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := cutHalfALine(h.log); err != nil {
+		return nil, errors.Join(err, h.log.Close())
+	}
+	return h, nil
+}
+
+// cutHalfALine cuts off what a process that was killed has not written to its end.
+func cutHalfALine(log *os.File) error {
+	all, err := io.ReadAll(log)
+	if err != nil {
+		return err
+	}
+	return log.Truncate(int64(bytes.LastIndexByte(all, '\n') + 1))
 }
 
 // options are those of an engine that applies actions by the host.

@@ -382,4 +382,14 @@ func TestLogOfDeliveriesEndsInHalfALine(t *testing.T) {
 	require.Equal(t, delivery{
 		workflow: id, round: 1, number: 7, mark: actionMark(id, 0), outcome: hostApplied, key: id + "/0/1", target: "f",
 	}, list[0])
+
+	h, err = openHost(path, nil)
+	require.NoError(t, err)
+	deliver.Number++
+	require.NoError(t, h.Apply(t.Context(), deliver))
+	require.NoError(t, h.log.Close())
+	list, err = readDeliveries(path)
+	require.NoError(t, err)
+	require.Len(t, list, 2, "the next one does not go on with the half")
+	require.Equal(t, hostRepeated, list[1].outcome)
 }
