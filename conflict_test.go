@@ -303,6 +303,32 @@ func TestLessRoomTellsLess(t *testing.T) {
 	})
 }
 
+// TestLittleRoomHidesNoConflict however little is remembered of what others have
+// changed.
+func TestLittleRoomHidesNoConflict(t *testing.T) {
+	f := decodedFlag(t, conflictFlag)
+	gone := changedBy(t, f, flags.RemoveUserTargets("v0", "ann"))
+	turned := changedBy(t, f, flags.ReorderRules("r2", "r1"))
+	served := changedBy(t, turned, flags.ReorderRules("r1", "r2"), flags.UpdateRuleVariationOrRollout("r1", flags.ServeVariation("v1")))
+	for room := range 200 {
+		for what, c := range map[string]struct {
+			steps []flagstage.FlagStep
+			stage flags.Instruction
+		}{
+			"what is not there, as it was never known to have been": {
+				[]flagstage.FlagStep{{By: "bob", From: f, To: gone}}, flags.AddUserTargets("v1", "ann"),
+			},
+			"what is in order again, while something of it changed": {
+				[]flagstage.FlagStep{{By: "bob", From: f, To: turned}, {By: "bob", From: turned, To: served}}, flags.ReorderRules("r2", "r1"),
+			},
+		} {
+			now := c.steps[len(c.steps)-1].To
+			applied := func(int) (flags.Flag, error) { return changedBy(t, now, c.stage), nil }
+			require.NotNil(t, flagstage.FlagConflict(c.steps, "w", room, now, changedBy(t, now, c.stage), 1, applied), "%s, room %d", what, room)
+		}
+	}
+}
+
 // TestAWideOwnChangeHidesNothing holds that an own entry that does not say which
 // fields it changed lets no change of others be forgotten.
 func TestAWideOwnChangeHidesNothing(t *testing.T) {

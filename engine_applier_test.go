@@ -449,7 +449,22 @@ func TestActionsAreTriedAgainByTheRules(t *testing.T) {
 		require.Equal(t, flagstage.StatusCompleted, w.get(s.ID).Status())
 		got.check(t, map[string][]string{s.ID: {s.ID + "/0/1", s.ID + "/0/2"}})
 	}
-	_, err := flagstage.NewMemory(flagstage.WithRetries(flagstage.Retries{Limit: -1}))
+	got := &deliveries{answer: func(context.Context, flagstage.Delivery) error { return errUnavailable }}
+	w := newWorld(t, flagstage.WithApplier(got), flagstage.WithRetries(flagstage.Retries{Backoff: time.Microsecond, MaxBackoff: time.Microsecond}))
+	w.begin(turnsOn())
+	require.Equal(t, 1, w.tick(0).Failed)
+	due, _, err := w.NextDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, start.Add(time.Millisecond), due, "the shortest wait there is")
+
+	w = newWorld(t, flagstage.WithApplier(got), flagstage.WithRetries(flagstage.Retries{Backoff: time.Hour}))
+	w.clock.Set(time.Date(9999, 12, 31, 23, 30, 0, 0, time.UTC))
+	s := w.begin(turnsOn())
+	report, err := w.Tick(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, report.Failed)
+	require.Equal(t, flagstage.StatusFailed, w.get(s.ID).Status(), "there is no later")
+	_, err = flagstage.NewMemory(flagstage.WithRetries(flagstage.Retries{Limit: -1}))
 	require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
 }
 

@@ -24,7 +24,7 @@ func (w *world) feed(after flagstage.Cursor, most int) (list []flagstage.EventBa
 }
 
 func TestTheFeedGoesOnBehindACursor(t *testing.T) {
-	w, _ := withFlag(t)
+	w, store := withFlag(t)
 	require.Empty(t, w.feed(flagstage.Cursor{}, 10))
 	for _, id := range []string{"b", "a"} {
 		w.starts(id, turnsOff(hours(1)), turnsOn(hours(1)))
@@ -50,6 +50,10 @@ func TestTheFeedGoesOnBehindACursor(t *testing.T) {
 	for _, batch := range left {
 		require.Equal(t, "b", batch.WorkflowID)
 	}
+	faulty := storetest.Faulty(store, storetest.Plan{Fault: storetest.FaultError, On: []storetest.Op{storetest.OpCommit}, N: 1})
+	require.NoError(t, worldOn(t, faulty, w.clock).DeleteWorkflow(t.Context(), alice, "b"))
+	require.True(t, faulty.Fired())
+	require.Empty(t, w.feed(flagstage.Cursor{}, 10), "also while they are taken away")
 }
 
 // TestTheFeedEndsWithWhatThereWasWhenItBegan though somebody writes and deletes

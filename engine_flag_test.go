@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/calendar"
 	"github.com/flagstage/flagstage/flags"
 )
 
@@ -111,8 +113,37 @@ func TestAnothersChangeIsNeverSilentlyOverwritten(t *testing.T) {
 					require.Equal(t, foretold[0].Message, e.Comment)
 				}
 			}
-			require.Equal(t, before[:1], content(t, store)[:1])
+			require.Equal(t, flagsOf(before), flagsOf(content(t, store)))
 		})
+	}
+}
+
+// flagsOf returns those records of a content that are flags.
+func flagsOf(content []string) []string {
+	return slices.DeleteFunc(slices.Clone(content), func(record string) bool { return !strings.HasPrefix(record, "flag/") })
+}
+
+// TestAnothersChangeIsRememberedOverOtherStages that write something else meanwhile,
+// in the same commit or before.
+func TestAnothersChangeIsRememberedOverOtherStages(t *testing.T) {
+	for _, ticks := range [][]float64{{2}, {1.5, 2}} {
+		w, _ := twoEnvironments(t)
+		input := releaseOf("w",
+			doing([]flagstage.Condition{hours(1)}, flags.UpdateDescription("released")),
+			doing([]flagstage.Condition{flagstage.ScheduleAfter(30, calendar.Minute)}, flags.UpdateName("released")))
+		_, err := w.StartWorkflow(t.Context(), alice, input)
+		require.NoError(t, err)
+		require.NoError(t, w.patches("new-checkout", "", whatever, flags.UpdateName("theirs")))
+		for _, at := range ticks {
+			w.tick(at)
+		}
+		s := w.get("w")
+		require.Equal(t, flagstage.StatusCompleted, s.StageStatus(0))
+		require.Equal(t, flagstage.StatusFailed, s.StageStatus(1))
+		f, err := w.Engine.Flag(t.Context(), alice, theTarget.ProjectKey, theTarget.FlagKey)
+		require.NoError(t, err)
+		require.Equal(t, "released", f.Description())
+		require.Equal(t, "theirs", f.Name())
 	}
 }
 
