@@ -146,6 +146,18 @@ func TestANotifierIsToldAfterTheCommit(t *testing.T) {
 	require.Equal(t, flagstage.StatusCompleted, w.get("a").Status())
 }
 
+// TestANotifierIsToldNothingOfADelivery that has begun: only of what came of it.
+func TestANotifierIsToldNothingOfADelivery(t *testing.T) {
+	var told []flagstage.EventKind
+	w := newWorld(t, flagstage.WithApplier(&deliveries{}), flagstage.WithNotifier(flagstage.NotifierFunc(func(_ context.Context, n flagstage.Notice) {
+		require.NotEmpty(t, n.Events)
+		told = append(told, n.Events[0].Kind)
+	})))
+	w.begin(turnsOff())
+	require.Equal(t, 1, w.tick(0).Applied)
+	require.Equal(t, []flagstage.EventKind{flagstage.EventWorkflowStarted, flagstage.EventActionApplied}, told)
+}
+
 // TestNobodyIsToldOfWhatIsNotStored has each operation of the store fail in turn.
 func TestNobodyIsToldOfWhatIsNotStored(t *testing.T) {
 	storetest.Sweep(t, func(t *testing.T, plan storetest.Plan) bool {

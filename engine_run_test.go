@@ -71,6 +71,25 @@ func TestRunDoesWhatIsDueOnTime(t *testing.T) {
 	})
 }
 
+// TestRunCountsFromWhenAnAnswerCame if no delay is made up for, however long the
+// applier took.
+func TestRunCountsFromWhenAnAnswerCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := runs(t, storetest.NewModel(), flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+			time.Sleep(20 * time.Second)
+			return nil
+		})))
+		defer r.end()
+		input := releaseOf("w", turnsOff(), turnsOn(hours(1)))
+		input.Lateness = flagstage.NoLateness
+		_, err := r.StartWorkflow(t.Context(), alice, input)
+		require.NoError(t, err)
+		r.at(2 * time.Hour)
+		require.Equal(t, 20*time.Second, r.applied("w", 0))
+		require.Equal(t, time.Hour+40*time.Second, r.applied("w", 1))
+	})
+}
+
 // TestRunLooksAgainOnceAMinute is about what another engine starts on the store.
 func TestRunLooksAgainOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -198,9 +217,10 @@ func TestACallEndsBeforeItsClaimAlsoWhenTheStoreIsSlow(t *testing.T) {
 // nothing at all.
 type sick struct {
 	flagstage.Store
-	mu  sync.Mutex
-	err error
-	key string // "": all
+	mu      sync.Mutex
+	err     error
+	key     string // "": all
+	refused int    // how often
 }
 
 func (s *sick) be(key string, err error) {
@@ -212,8 +232,12 @@ func (s *sick) be(key string, err error) {
 func (s *sick) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
 	s.mu.Lock()
 	err, key := s.err, s.key
+	refuses := err != nil && (key == "" || slices.ContainsFunc(txn.Put, func(r flagstage.Record) bool { return r.Key == key }))
+	if refuses {
+		s.refused++
+	}
 	s.mu.Unlock()
-	if err != nil && (key == "" || slices.ContainsFunc(txn.Put, func(r flagstage.Record) bool { return r.Key == key })) {
+	if refuses {
 		return 0, err
 	}
 	return s.Store.Commit(ctx, txn)
@@ -236,6 +260,7 @@ func TestRunGoesOnAfterErrors(t *testing.T) {
 		require.Equal(t, time.Hour, r.applied("good", 0))
 		require.Equal(t, time.Hour+100*time.Second, r.applied("good", 1), "on time, whatever else fails")
 		require.Equal(t, time.Duration(-1), r.applied("bad", 0))
+		require.Less(t, store.refused, 15, "ever more seldom")
 		store.be("", nil)
 		r.at(time.Hour + 4*time.Minute)
 		require.LessOrEqual(t, r.applied("bad", 0), time.Hour+3*time.Minute)

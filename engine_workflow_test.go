@@ -301,6 +301,19 @@ func TestADryRunTellsHowItEndsAndStoresNothing(t *testing.T) {
 	require.True(t, w.environment().On())
 }
 
+func TestAFlagThatIsDeletedIsNotReleased(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.patches("new-checkout", "", flagstage.FlagWrite{}, flags.DeleteFlag()))
+	_, err := w.StartWorkflow(t.Context(), alice, releaseOf("w", turnsOff()))
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+	_, err = w.DryRunWorkflow(t.Context(), alice, releaseOf("w", turnsOff()), flagstage.Future{})
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+	_, err = w.StartWorkflow(t.Context(), alice, releaseOf("w", doing(nil)))
+	require.ErrorIs(t, err, flagstage.ErrNotFound, "also by a stage that changes nothing")
+	_, err = w.Workflow(t.Context(), alice, "w")
+	require.ErrorIs(t, err, flagstage.ErrNotFound)
+}
+
 // TestADryRunOfAFlagThatIsKeptElsewhere succeeds as the start does, and tells that
 // nothing can be applied to it here.
 func TestADryRunOfAFlagThatIsKeptElsewhere(t *testing.T) {
