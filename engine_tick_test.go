@@ -170,6 +170,31 @@ func TestManyWorkflowsAreDoneInTheOrderInWhichTheyAreDue(t *testing.T) {
 	}
 }
 
+// TestTheOrderHoldsWhereEachChangeNeedsItsCommit as what is due later waits for what
+// the changes before lead to.
+func TestTheOrderHoldsWhereEachChangeNeedsItsCommit(t *testing.T) {
+	for _, store := range []flagstage.Store{storetest.NewModel(), alone{storetest.NewModel()}} {
+		w := worldOn(t, store, flagstage.NewVirtualClock(start))
+		_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
+		require.NoError(t, err)
+		rename := func(after int64, name string) flagstage.Stage {
+			return doing([]flagstage.Condition{hours(after)}, flags.UpdateName(name))
+		}
+		for id, stages := range map[string][]flagstage.Stage{
+			"a": {rename(1, "first"), rename(1, "second")}, "b": {rename(3, "last")},
+		} {
+			input := releaseOf(id, stages...)
+			input.Lateness, input.IgnoreConflicts = 1000*hour, true
+			_, err := w.StartWorkflow(t.Context(), alice, input)
+			require.NoError(t, err)
+		}
+		require.Equal(t, 3, w.tick(10).Applied)
+		f, err := w.Engine.Flag(t.Context(), alice, theTarget.ProjectKey, theTarget.FlagKey)
+		require.NoError(t, err)
+		require.Equal(t, "last", f.Name())
+	}
+}
+
 func TestLatenessIsMadeUpForUpToALimit(t *testing.T) {
 	for _, c := range []struct {
 		name     string
