@@ -152,9 +152,9 @@ func overlap(a, b string) bool {
 }
 
 // flagConflict returns the first conflict between what others have changed and
-// what a stage would do to a flag, nil if there is none. What others have
-// changed and is again what it was conflicts with nothing, and neither does what
-// the stage leaves as it is. applied returns the flag after the first steps of
+// what a stage would do to a flag, nil if there is none. A field that others have
+// changed, and that is again what it was, is free for the stage to change, and what
+// the stage leaves as it is conflicts with nothing. applied returns the flag after the first steps of
 // the stage, of which there are so many; it is asked only to find out which one
 // to name.
 func flagConflict(foreign []foreignChange, before, after flags.Flag, steps int, applied func(n int) (flags.Flag, error)) *FlagConflictError {

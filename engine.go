@@ -354,5 +354,14 @@ func (e *Engine) write(ctx context.Context, txn Txn, key string, written func(Re
 	return 0, err
 }
 
+// confirm sees to it that a record which was read, and which the call will tell as
+// done without writing it, is as durable as what it writes: somebody else may have
+// written it, and still wait for the disk. The error wraps [ErrConflict] if the
+// record has changed since.
+func (e *Engine) confirm(ctx context.Context, key string, revision int64) error {
+	_, err := e.store.Commit(ctx, Txn{If: []Check{{Key: key, Revision: revision}}})
+	return err
+}
+
 // quoteKey quotes a key for an error.
 func quoteKey(key string) string { return strictjson.Quote(key) }

@@ -177,8 +177,12 @@ func (t *ticker) drain(most int) {
 	}
 }
 
-// receive notes what became of the deliveries that are over.
+// receive notes what became of the deliveries that are over: by now, which may be
+// long after the tick has begun.
 func (t *ticker) receive() {
+	if now := t.Engine.now(); now.After(t.now) {
+		t.now = now
+	}
 	for list := range slices.Chunk(t.collect(func() bool { return t.ctx.Err() != nil }), batchSize) {
 		t.settle(list)
 	}

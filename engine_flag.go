@@ -114,6 +114,13 @@ func (e *Engine) changeFlag(ctx context.Context, request Request, how FlagWrite,
 			return StoredFlag{}, err
 		}
 		if next.Equal(h.flag) {
+			err := e.confirm(ctx, flagRecordKey(project, key), h.stored.revision)
+			if errors.Is(err, ErrConflict) && try < maxTries {
+				continue
+			}
+			if err != nil {
+				return StoredFlag{}, fmt.Errorf("%s %s: %w", request.Verb, quoteKey(key), err)
+			}
 			return StoredFlag{h.flag, project, h.stored.revision}, nil
 		}
 		before := h.flag
@@ -274,10 +281,12 @@ func (e *Engine) PutSegment(ctx context.Context, actor Actor, projectKey, enviro
 		if revision != 0 && revision != record.Revision {
 			return StoredSegment{}, stale("segment", segment.Key(), record.Revision, revision)
 		}
-		if before, err := decodeSegmentRecord(record); err == nil && before.Equal(segment) {
-			return StoredSegment{before, projectKey, environmentKey, record.Revision}, nil
+		written := record.Revision
+		if before, unreadable := decodeSegmentRecord(record); unreadable == nil && before.Equal(segment) {
+			segment, err = before, e.confirm(ctx, record.Key, written)
+		} else {
+			written, err = e.writeSegment(ctx, record.Key, segment, record.Revision)
 		}
-		written, err := e.writeSegment(ctx, segmentRecordKey(projectKey, environmentKey, segment.Key()), segment, record.Revision)
 		switch {
 		case err == nil:
 			e.logger.DebugContext(ctx, "kept segment", "project", projectKey, "environment", environmentKey, "segment", segment.Key(), "revision", written)
@@ -383,17 +392,23 @@ func (b builtIn) SegmentExists(ctx context.Context, projectKey, environmentKey, 
 }
 
 // target returns what is known of a flag. The error wraps [ErrNotFound] if it
-// is known that there is none.
+// is known that there is none, or that it has no such environment.
 func (e *Engine) target(ctx context.Context, ref Origin) (Target, error) {
 	source := e.flagSource()
 	if source == nil {
 		return Target{Origin: ref}, nil
 	}
 	t, err := lookUp(ctx, source, ref)
-	if err == nil && (t.Flag.IsZero() || t.Flag.Deleted()) {
-		err = fmt.Errorf("%w: there is no flag %s", ErrNotFound, ref)
+	if err != nil {
+		return t, err
 	}
-	return t, err
+	if t.Flag.IsZero() || t.Flag.Deleted() {
+		return t, fmt.Errorf("%w: there is no flag %s", ErrNotFound, ref)
+	}
+	if _, there := t.Flag.Environment(ref.EnvironmentKey); !there {
+		return t, fmt.Errorf("%w: the flag %s of the project %s has no environment %s", ErrNotFound, quoteKey(ref.FlagKey), quoteKey(ref.ProjectKey), quoteKey(ref.EnvironmentKey))
+	}
+	return t, nil
 }
 
 // purgeChanges deletes what is remembered of the changes of flags before an

@@ -13,7 +13,7 @@ import (
 
 // TickReport tells what a tick has done.
 type TickReport struct {
-	Now       time.Time // of the tick
+	Now       time.Time // when the tick began
 	Workflows int       // that were advanced
 	Events    int       // that came of it
 	Applied   int       // actions that were applied
@@ -21,7 +21,8 @@ type TickReport struct {
 }
 
 // Tick does all that is due now, in the order in which it is due, and applies
-// actions that are to be applied. Several changes share a commit; if one of them
+// actions that are to be applied. What an [Applier] takes long for is noted at the
+// instant at which it is over, and what is due by then is done too. Several changes share a commit; if one of them
 // was overtaken by somebody else, each is done by itself. It returns when
 // nothing is due any more.
 //

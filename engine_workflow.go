@@ -26,8 +26,8 @@ import (
 // Errors: a [*ProblemsError] for bad input, also for stages that cannot be
 // applied to the flag one after the other; an [*InapplicableError] if the
 // template has values that do not exist for this flag, with all parameters;
-// [ErrNotFound] if there is no such template or flag; [ErrExists] if another
-// workflow has the id. Nothing is then started.
+// [ErrNotFound] if there is no such template or flag, or the flag has no such
+// environment; [ErrExists] if another workflow has the id. Nothing is then started.
 func (e *Engine) StartWorkflow(ctx context.Context, actor Actor, input WorkflowInput) (StoredWorkflow, error) {
 	if err := e.begin(ctx, startRequest(actor, &input)); err != nil {
 		return StoredWorkflow{}, err
@@ -197,7 +197,9 @@ func (e *Engine) started(ctx context.Context, input *WorkflowInput, digest reque
 	if in.request != digest {
 		return w, false, fmt.Errorf("start workflow: the id %s: %w, started by another request; choose another id", quoteKey(input.ID), ErrExists)
 	}
-	w, err = e.storedOf(ctx, in, record.Revision)
+	if w, err = e.storedOf(ctx, in, record.Revision); err == nil {
+		err = e.confirm(ctx, record.Key, record.Revision)
+	}
 	return w, err == nil, err
 }
 
