@@ -195,7 +195,7 @@ func BenchmarkStartInMemory(b *testing.B) {
 	defer db.Close()
 	store, err := flagstage.NewMemoryStore()
 	require.NoError(b, err)
-	compareStart(b, compare, 9, db, store)
+	compareStart(b, compare, 11, db, store)
 }
 
 // BenchmarkStartInFile compares starting workflows in a file that is not synced.

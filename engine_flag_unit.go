@@ -343,9 +343,19 @@ func (e *Engine) flagOf(record Record) (flagState, error) {
 	return s, err
 }
 
-func noFlag(project, key string) error {
-	return fmt.Errorf("%w: there is no flag %s in the project %s", ErrNotFound, quoteKey(key), quoteKey(project))
+// missingFlag is the error of a flag that is not in the store. Its text is made when
+// somebody reads it: many calls only look whether there is a flag.
+type missingFlag struct{ project, key string }
+
+func noFlag(project, key string) error { return &missingFlag{project, key} }
+
+// Error names the flag.
+func (e *missingFlag) Error() string {
+	return fmt.Sprintf("%v: there is no flag %s in the project %s", ErrNotFound, quoteKey(e.key), quoteKey(e.project))
 }
+
+// Unwrap returns [ErrNotFound].
+func (e *missingFlag) Unwrap() error { return ErrNotFound }
 
 // changes returns the changes of a flag after the one with a number, up to
 // another, in their order. The error wraps [ErrConflict] if one of them is missing:
