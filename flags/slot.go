@@ -47,10 +47,34 @@ type SlotValue struct {
 // order in which they are written. References, of which the flag knows nothing,
 // are left out. The slice is the caller's.
 func (s Slot) Names() (names []string) {
-	s.Renamed(func(name string) string {
-		names = append(names, name)
-		return name
-	})
+	add := func(name string) {
+		if !s.refers(name) {
+			names = append(names, name)
+		}
+	}
+	text := s.Value.text
+	if last := len(text) - 1; last > 0 && text[0] == '"' && text[last] == '"' && strings.IndexByte(text, '\\') < 0 {
+		add(text[1:last]) // as most slots do, it holds one name
+		return names
+	}
+	d := strictjson.NewDecoder([]byte(text), nil)
+	switch d.Kind() {
+	case strictjson.String:
+		name, _ := d.ReadString()
+		add(name)
+	case strictjson.Array:
+		for d.BeginArray(); d.NextElement(); {
+			name, _ := d.ReadString()
+			add(name)
+		}
+	case strictjson.Object:
+		d.BeginObject()
+		for name, ok := d.NextMember(); ok; name, ok = d.NextMember() {
+			d.Skip()
+			add(name)
+		}
+	case strictjson.Invalid, strictjson.Null, strictjson.Bool, strictjson.Number:
+	}
 	return names
 }
 
