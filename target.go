@@ -210,7 +210,7 @@ func (t Template) WithValues(origin Target) (Template, error) {
 	}
 	others := newOtherFlags(origin.Others)
 	var values []variationValue
-	for id := range t.variationIDs() {
+	for id := range t.variationIDs(own == nil) {
 		v := own
 		if id.flagKey != t.origin.FlagKey {
 			if v = nil; others != nil {
@@ -242,18 +242,21 @@ func (t Template) WithValues(origin Target) (Template, error) {
 
 // namesVariations reports whether the id of a variation stands in the template.
 func (t *Template) namesVariations() bool {
-	for range t.variationIDs() {
+	for range t.variationIDs(false) {
 		return true
 	}
 	return false
 }
 
 // variationIDs goes through the ids of variations in the template, each with the
-// key of its flag.
-func (t *Template) variationIDs() iter.Seq[variationValue] {
+// key of its flag, or only through those in instructions that name other flags too.
+func (t *Template) variationIDs(others bool) iter.Seq[variationValue] {
 	return func(yield func(variationValue) bool) {
 		for i := range t.stages {
 			for _, in := range t.stages[i].Action.Instructions {
+				if others && !slices.Contains(in.Writes(), flags.FieldPrerequisites) {
+					continue
+				}
 				prerequisite := ""
 				for _, slot := range in.Slots() {
 					flagKey := t.origin.FlagKey
