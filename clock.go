@@ -12,8 +12,9 @@ import (
 )
 
 // Clock tells the time. It is asked once in each call, and the answer passed
-// down; only a tick asks again, to know how long what it delivers is claimed.
-// Clocks are safe for concurrent use.
+// down; only a tick asks again, to know how long what it delivers is claimed, and
+// when the results come. Clocks are safe for concurrent use. They may jump, also
+// back: what is noted of a workflow never is earlier than what was noted before.
 type Clock interface {
 	Now() time.Time
 }
@@ -29,7 +30,8 @@ func SystemClock() Clock { return ClockFunc(time.Now) }
 
 // VirtualClock is a clock that stands still until it is moved: for tests and
 // for programs that live in a time of their own. The zero VirtualClock stands
-// at the zero time; use [NewVirtualClock].
+// at the zero time; use [NewVirtualClock]. It is safe for concurrent use.
+// [Engine.Run] does not hear of it when it is moved: call [Engine.Tick].
 type VirtualClock struct {
 	mu  sync.Mutex
 	now time.Time

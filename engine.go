@@ -210,7 +210,7 @@ type Request struct {
 	// list, and for a start whose id is made.
 	WorkflowID string
 	// Target is the flag concerned, or that of the workflow concerned. What
-	// is not known yet is "".
+	// is not known yet, or not asked for, is "".
 	Target Origin
 	// SegmentKey is the segment concerned, as the caller gave it.
 	SegmentKey string
@@ -232,13 +232,24 @@ type Request struct {
 //     again, with that, before they tell what is wrong with the document and
 //     before they turn to the store. A document without such a key is refused
 //     anyway.
+//   - [Engine.StartWorkflow], [Engine.StartPlan] and [Engine.DryRunWorkflow] ask
+//     once, with the target, the template's key and the chosen id.
+//     [Engine.StartWorkflowJSON] does so before it reads the document, with what
+//     the call says, and again when the document is read.
 //   - Calls that name a workflow ask with its id, and again with its target and
-//     template once it was found, before anything of it is revealed.
+//     template once it was found, before anything of it is revealed. So does the
+//     creation of a template from a workflow, as [VerbReadWorkflow].
+//   - [Engine.Workflows] asks once, with the target of the query: the zero Origin
+//     for all. [Engine.Events] and [Engine.Purge] ask once, without any: who may
+//     read the feed sees all.
+//   - Calls that concern flags and segments ask once, with the keys that they
+//     name as the target; a patch with its environment. Lists of flags have the
+//     project, or "" for all; lists of segments the environment too.
 //   - [Engine.Skip] asks once more if an approval is to be bypassed.
 //   - [Engine.Tick], [Engine.Run] and [Engine.NextDue] do not ask.
 //
-// A guard must be safe for concurrent use. It may use the engine. When it
-// panics, so does the call, and has changed nothing.
+// A guard must be safe for concurrent use. It may use the engine, whose calls
+// ask it in turn. When it panics, so does the call, and has changed nothing.
 type Guard interface {
 	// Allow returns nil to let the request pass. Otherwise its error is what
 	// the caller gets; it should wrap [ErrUnauthorized], [ErrForbidden] or

@@ -24,9 +24,15 @@ import (
 //   - A delivery whose Number is at or below the last one seen of its workflow
 //     is late: another has taken its place. It is dropped, which is no error.
 //   - Apply returns when ctx ends; its result is then not used any more.
+//
+// So a host keeps, with the flags themselves, the last Number of each workflow and
+// the Keys that it has applied. An Applier may use the engine. One that panics, or
+// ends its goroutine, counts as one that failed.
 type Applier interface {
-	// Apply applies all instructions of the delivery or none. An error that
-	// [Permanent] has marked fails the stage; after any other it is tried again.
+	// Apply applies all instructions of the delivery or none. Nil says that it
+	// did, or that there was nothing left to do. An error that [Permanent] has
+	// marked, or that is a [*FlagConflictError], fails the stage; after any other
+	// the action is delivered again, as [Retries] say.
 	Apply(ctx context.Context, delivery Delivery) error
 }
 
@@ -36,11 +42,12 @@ type ApplierFunc func(ctx context.Context, delivery Delivery) error
 // Apply calls the function.
 func (f ApplierFunc) Apply(ctx context.Context, delivery Delivery) error { return f(ctx, delivery) }
 
-// Delivery is an action that an [Applier] is to apply.
+// Delivery is an action that an [Applier] is to apply. It is the applier's own:
+// nothing in it is used again.
 type Delivery struct {
 	WorkflowID string
 	Target     Origin
-	Stage      int
+	Stage      int       // index
 	Round      int       // from 1; each retry by somebody begins a new one
 	Try        int       // from 1, of the round
 	Number     int64     // grows with each delivery of the workflow
@@ -57,7 +64,7 @@ func (d Delivery) Key() string {
 }
 
 // RefID returns the identifier of what an instruction adds by a reference. It
-// is for [flags.Application].
+// is for the RefID of a [flags.Application].
 func (d Delivery) RefID(ref string) string { return RefID(d.WorkflowID)(ref) }
 
 // PermanentError is an error after which an action is not tried again. Err says
@@ -85,8 +92,9 @@ func (e *PermanentError) Error() string {
 func (e *PermanentError) Unwrap() error { return e.Err }
 
 // Retries say how often, and when, an action is tried again after an error
-// that was not [Permanent]. Zero members stand for 12 tries, one
-// second and five minutes.
+// that was not [Permanent]. Zero members stand for 12 tries, one second, and five
+// minutes or the Backoff if that is longer. After the last try the stage and the
+// workflow fail, with [ReasonTransient].
 type Retries struct {
 	Limit      int           // tries in all; 1: it is never tried again
 	Backoff    time.Duration // before the second try; each time twice as long

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Cursor is a place in the feed of events. The zero Cursor is its beginning.
+// Cursor is a place in the feed of events of one store. The zero Cursor is its
+// beginning. It can be kept in any form, such as the JSON that encoding/json gives.
 type Cursor struct {
 	Revision   int64  // of the last commit that was seen
 	WorkflowID string // the last workflow of that commit that was seen
@@ -31,7 +32,8 @@ type EventBatch struct {
 
 // Events yields what has happened to all workflows behind a place in the feed,
 // in the order of the commits, and ends with what there was when it began: call
-// it again, with the last batch's cursor, for what comes later. No batch is ever
+// it again, with the last batch's cursor, or the same one if there was none, for
+// what comes later. No batch is ever
 // left out, and none comes twice, so that whoever keeps the cursor with what he
 // makes of the events misses nothing. What leads to an action that an [Applier] is
 // being called with comes together with its result. The events of deleted workflows

@@ -31,12 +31,13 @@ type FlagWrite struct {
 
 // PendingStage is a stage that would fail.
 type PendingStage struct {
-	WorkflowID, StageID string
+	WorkflowID, StageID string // StageID is the [Stage.ID] in the workflow's plan
 	Message             string // why
 }
 
 // PendingStagesError is the error of a change of a flag that would make stages
-// of workflows fail which are still to run. It wraps [ErrInvalidRequest].
+// of workflows fail which are still to run. It wraps [ErrInvalidRequest]. There is
+// at least one stage. [FlagWrite.IgnoreConflicts] makes the change all the same.
 type PendingStagesError struct{ Stages []PendingStage }
 
 // Error names the first stage, and says what to do.
@@ -53,11 +54,11 @@ func (e *PendingStagesError) Error() string {
 func (e *PendingStagesError) Unwrap() error { return ErrInvalidRequest }
 
 // PutFlag keeps a flag of a project: a new one, or in the place of the one with
-// its key. Nothing is written if that is equal.
+// its key. Nothing is written if that is equal; the revision is then the old one.
 //
 // Errors: [ErrInvalidRequest] for a key that is none or a flag without key;
-// [ErrConflict] if the flag has another revision than asked for; a
-// [*PendingStagesError].
+// [ErrConflict] if the flag has another revision than asked for, or a revision is
+// asked for and there is no flag; a [*PendingStagesError].
 func (e *Engine) PutFlag(ctx context.Context, actor Actor, projectKey string, flag flags.Flag, how FlagWrite) (StoredFlag, error) {
 	request := Request{Actor: actor, Verb: VerbPutFlag, Target: Origin{ProjectKey: projectKey, FlagKey: flag.Key()}}
 	if err := e.begin(ctx, request); err != nil {
@@ -70,7 +71,8 @@ func (e *Engine) PutFlag(ctx context.Context, actor Actor, projectKey string, fl
 }
 
 // PatchFlag applies a semantic patch to a flag: all of it or nothing. New
-// identifiers are those of the patch, or made by the engine.
+// identifiers are those of the patch, or made by the engine. A patch whose effect is
+// there already writes nothing.
 //
 // Errors: [ErrNotFound] if there is no such flag; a [*flags.ApplyError] if the
 // patch cannot be applied; [ErrConflict] if the flag has another revision than
@@ -207,7 +209,7 @@ func (e *Engine) Flag(ctx context.Context, actor Actor, projectKey, key string) 
 // FlagList is the flags of a project, or of all.
 type FlagList struct {
 	Items []StoredFlag // ordered by project and key
-	// Unreadable are flags that cannot be read.
+	// Unreadable are flags that cannot be read. They are not printed.
 	Unreadable []*UnreadableFlagError
 }
 
@@ -217,7 +219,8 @@ func (l FlagList) MarshalJSON() ([]byte, error) {
 }
 
 // Flags returns the flags of a project, or of all if projectKey is "". One that
-// cannot be read is no error, and does not hide the others.
+// cannot be read is no error, and does not hide the others. The error wraps
+// [ErrInvalidRequest] for a project that is no key.
 func (e *Engine) Flags(ctx context.Context, actor Actor, projectKey string) (FlagList, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListFlags, Target: Origin{ProjectKey: projectKey}}); err != nil {
 		return FlagList{}, err
@@ -342,7 +345,7 @@ func (e *Engine) segmentRecord(ctx context.Context, project, environment, key st
 // SegmentList is the segments of an environment.
 type SegmentList struct {
 	Items []StoredSegment // ordered by key
-	// Unreadable are segments that cannot be read.
+	// Unreadable are segments that cannot be read. They are not printed.
 	Unreadable []*UnreadableFlagError
 }
 
@@ -352,7 +355,8 @@ func (l SegmentList) MarshalJSON() ([]byte, error) {
 }
 
 // Segments returns the segments of an environment. One that cannot be read is no
-// error, and does not hide the others.
+// error, and does not hide the others. The error wraps [ErrInvalidRequest] for a
+// project or an environment that is no key.
 func (e *Engine) Segments(ctx context.Context, actor Actor, projectKey, environmentKey string) (SegmentList, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListSegments, Target: Origin{ProjectKey: projectKey, EnvironmentKey: environmentKey}}); err != nil {
 		return SegmentList{}, err

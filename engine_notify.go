@@ -15,7 +15,9 @@ type Notifier interface {
 	// nobody, and what Notify makes of it is its own affair. [Engine.Events] is
 	// the feed that misses nothing. Calls for one workflow need not come in
 	// order when several goroutines or processes work on it. Notify must be
-	// safe for concurrent use; the call that made the change waits for it.
+	// safe for concurrent use. The call that made the change waits for it, with
+	// ctx as its own context; so what takes long is for another goroutine. It may
+	// use the engine. Its panic is logged, and does no harm to the call.
 	Notify(ctx context.Context, notice Notice)
 }
 
@@ -30,12 +32,13 @@ type Notice struct {
 	WorkflowID string
 	Name       string
 	Target     Origin
-	Workflow   Workflow // as it is now
+	Workflow   Workflow // as that commit has left it
 	Events     []Event  // what has just happened, at least one
 }
 
 // Requests returns the approvals that were just asked for, with their JSON
-// Pointers.
+// Pointers in the plan. For the indexes that a [Review] takes look at the Events:
+// each of kind [EventApprovalRequested] has them.
 func (n Notice) Requests() iter.Seq2[string, Approval] {
 	return func(yield func(string, Approval) bool) {
 		for _, e := range n.Events {

@@ -24,7 +24,8 @@ import (
 // started by the same request, it is returned as it is now.
 //
 // Errors: a [*ProblemsError] for bad input, also for stages that cannot be
-// applied to the flag one after the other; an [*InapplicableError] if the
+// applied to the flag one after the other; [ErrInvalidRequest] for a zone, approval
+// settings or a lateness that are none; an [*InapplicableError] if the
 // template has values that do not exist for this flag, with all parameters;
 // [ErrNotFound] if there is no such template or flag, or the flag has no such
 // environment; [ErrExists] if another workflow has the id. Nothing is then started.
@@ -320,8 +321,8 @@ type DryRun struct {
 	// have, and whether that exists for the flag.
 	Parameters []Parameter
 	// Conflicts are stages that would write what other workflows of the flag
-	// are still to write, or the first one if the flag is not kept here, which only
-	// a source of flags can say exists. They do not prevent a start.
+	// are still to write; if the flag is not kept here, but known to a source of
+	// flags only, at most the first one. They do not prevent a start.
 	Conflicts []WorkflowConflict
 	// Plan is what would run; zero if a parameter is invalid.
 	Plan Plan
@@ -334,7 +335,7 @@ type DryRun struct {
 }
 
 // DryRunWorkflow tells what [Engine.StartWorkflow] would do, and stores nothing. The
-// answers say how approvals are answered; see [Plan.Preview]. Parameters that
+// future says how approvals are answered; see [Plan.Preview]. Parameters that
 // are invalid are no error here. Other errors are those of StartWorkflow, but
 // that the id may be taken.
 func (e *Engine) DryRunWorkflow(ctx context.Context, actor Actor, input WorkflowInput, future Future) (DryRun, error) {
@@ -456,17 +457,18 @@ func (r *running) stored(events []Event) StoredWorkflow {
 // WorkflowQuery says which workflows to list, and how. The zero query lists the
 // first 20 of all, the oldest first.
 type WorkflowQuery struct {
-	// Target is the flag whose workflows are listed; the zero Origin: all.
+	// Target is the flag whose workflows are listed, named by all three keys; the
+	// zero Origin: all.
 	Target Origin
 	// Status is that of the workflows; "": any. StatusActive covers paused ones
-	// too, as the published filter does.
+	// too, as the published filter does. Stages' own statuses are refused.
 	Status Status
 	// Sort is by what: SortCreationDate, which "" stands for, or SortStopDate.
 	Sort WorkflowSort
 	// Descending begins with the latest.
 	Descending bool
-	Limit      int // at most so many; 0: 20
-	Offset     int // leave out so many at the beginning
+	Limit      int // at most so many, as many as you like; 0: 20
+	Offset     int // leave out so many at the beginning; 0 or more
 }
 
 // WorkflowSort is by what workflows are sorted. Its values are the wire's.
@@ -514,7 +516,8 @@ func (q *WorkflowQuery) matches(in *instance) bool {
 // Workflows returns the workflows that match, each with all that has happened
 // to it. One that cannot be read is no error, and does not hide the others: see
 // [WorkflowList.Unreadable]. The error wraps [ErrInvalidRequest] for a query
-// that makes no sense.
+// that makes no sense. All workflows of the target are looked at in each call,
+// whatever the limit.
 func (e *Engine) Workflows(ctx context.Context, actor Actor, query WorkflowQuery) (WorkflowList, error) {
 	if err := e.begin(ctx, Request{Actor: actor, Verb: VerbListWorkflows, Target: query.Target}); err != nil {
 		return WorkflowList{}, err

@@ -9,7 +9,10 @@ import (
 )
 
 // An Option changes how documents are read or what an engine works with. All
-// are optional; those that do not concern a function have no effect on it.
+// are optional; those that do not concern a function have no effect on it. A nil
+// Option does nothing, and one that is given nil or a zero value stands for what is
+// so without it. Of two of the same sort the later one counts, but host kinds add
+// up. What an engine is given it uses from several goroutines at once.
 type Option func(*options)
 
 type options struct {
@@ -81,11 +84,13 @@ func WithIDs(ids IDSource) Option { return func(o *options) { o.ids = ids } }
 // WithGuard gives an engine a guard. Without it, everybody may do everything.
 func WithGuard(guard Guard) Option { return func(o *options) { o.guard = guard } }
 
-// WithLogger gives an engine a logger. Without it, it is silent.
+// WithLogger gives an engine a logger. Without it, it is silent. It is told what
+// nobody else may hear of: what opening a store has mended, what ticks could not do,
+// calls that the guard refuses, panics of a notifier or an [Applier].
 func WithLogger(logger *slog.Logger) Option { return func(o *options) { o.logger = logger } }
 
 // WithLimits gives an engine limits that are narrower than those that there
-// are anyway.
+// are anyway. Wider ones have no effect; negative ones make no engine.
 func WithLimits(limits Limits) Option { return func(o *options) { o.limits = limits } }
 
 // WithApplier has an engine's actions applied by the host. Without it they are
@@ -108,7 +113,7 @@ const defaultApplyTimeout = 30 * time.Second
 func WithApplyTimeout(d time.Duration) Option { return func(o *options) { o.applyTimeout = d } }
 
 // WithRetries says how often, and when, an [Applier] is called again after an
-// error that is not permanent.
+// error that is not permanent. Negative numbers make no engine.
 func WithRetries(r Retries) Option { return func(o *options) { o.retries = r } }
 
 // WithFlagSource gives an engine a source of flags and segments. Without it, it
@@ -123,7 +128,8 @@ func WithRetries(r Retries) Option { return func(o *options) { o.retries = r } }
 // variation stands in the template.
 func WithFlagSource(source FlagSource) Option { return func(o *options) { o.source = source } }
 
-// WithNotifier has an engine tell a notifier what happens to workflows.
+// WithNotifier has an engine tell a notifier what happens to workflows. Each engine
+// tells what it has done itself; of several on one store give each a notifier.
 func WithNotifier(notifier Notifier) Option { return func(o *options) { o.notifier = notifier } }
 
 // WithDurability says what [Open] promises of what was written:
@@ -132,10 +138,12 @@ func WithNotifier(notifier Notifier) Option { return func(o *options) { o.notifi
 func WithDurability(d Durability) Option { return func(o *options) { o.durability = d } }
 
 // WithReadOnly makes [Open] open a store as [ReadStore] does: while others use
-// it, and to read what is in it now.
+// it, and to read what is in it now. For what comes later, open it again. Calls
+// that would write return [ErrReadOnly].
 func WithReadOnly() Option { return func(o *options) { o.readOnly = true } }
 
-// WithProgress has a function called while a large store is opened.
+// WithProgress has a function called while a large store is opened; see
+// [Progress] for when.
 func WithProgress(progress Progress) Option { return func(o *options) { o.progress = progress } }
 
 // Limits are limits of an engine. Zero stands for the limit that there is

@@ -146,6 +146,7 @@ func (s *buntStore) head(key string) (revision, wake int64, err error) {
 	return decodeHead(key, stored)
 }
 
+// Get returns the record at a key; see [Store].
 func (s *buntStore) Get(ctx context.Context, key string) (Record, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -189,6 +190,7 @@ func pages(next func() (page []Record, last bool, err error)) iter.Seq2[Record, 
 	}
 }
 
+// Scan yields the records whose keys begin with prefix; see [Store].
 func (s *buntStore) Scan(ctx context.Context, prefix string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		from := prefix
@@ -230,6 +232,7 @@ func (s *buntStore) scanPage(ctx context.Context, prefix, from string) (page []R
 	return page, last, errors.Join(err, damaged)
 }
 
+// Due yields the records that have a Wake not after until; see [Store].
 func (s *buntStore) Due(ctx context.Context, until time.Time) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		switch { // outside of these years nothing wakes
@@ -269,6 +272,7 @@ func (s *buntStore) duePage(ctx context.Context, after dueEntry, until int64, mo
 	return page, after, len(entries) < most, nil
 }
 
+// Commit does all of a transaction or nothing; see [Store].
 func (s *buntStore) Commit(ctx context.Context, txn Txn) (int64, error) {
 	revision, err := s.write(ctx, txn)
 	if err != nil {
@@ -347,6 +351,7 @@ func (s *buntStore) reorder(op *journal.Op) {
 	}
 }
 
+// Close ends the use of the store; see [Store].
 func (s *buntStore) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -174,6 +174,7 @@ func (s *FileStore) Compact(ctx context.Context, progress Progress) error {
 // readOnly is a store that was opened for reading.
 type readOnly struct{ *buntStore }
 
+// Commit refuses every transaction.
 func (s readOnly) Commit(ctx context.Context, _ Txn) (int64, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

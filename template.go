@@ -9,9 +9,10 @@ import (
 	"github.com/flagstage/flagstage/internal/strictjson"
 )
 
-// Origin is the flag that a template was written for. The values in its
-// instructions that depend on a flag, such as variation ids, are those of this
-// flag in this environment.
+// Origin names a flag in an environment: the one that a template was written for,
+// or the one that is released. The values in a template's instructions that depend
+// on a flag, such as variation ids, are those of its origin. The zero Origin names
+// none.
 type Origin struct {
 	ProjectKey     string
 	EnvironmentKey string

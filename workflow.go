@@ -21,7 +21,8 @@ type ApprovalSettings struct {
 	// long as enough others approve.
 	CanApplyDeclinedChanges bool
 	// ExpiresAfter is how long an approval stays open; then it fails. 0
-	// means for ever.
+	// means for ever; a fraction of a millisecond is cut off, and it cannot be
+	// negative.
 	ExpiresAfter time.Duration
 }
 
@@ -50,13 +51,15 @@ type Start struct {
 	Actor Actor     // who starts it
 	// MaintainerID is who looks after it; "" means the actor.
 	MaintainerID string
-	// Zone is where calendar days and weeks are counted; nil means UTC.
+	// Zone is where calendar days and weeks are counted; nil means UTC. Look it
+	// up by [calendar.Zone], which refuses what time.LoadLocation lets pass.
 	Zone      *time.Location
 	Approvals ApprovalSettings
 	// Lateness is how late a stage may be applied and the next one still be
 	// armed as if it had been on time; after that the next one is armed when
 	// the stage really was applied, so that no wait is cut short. 0 means
-	// DefaultLateness.
+	// DefaultLateness, NoLateness that nothing may be late; other negative ones are
+	// refused.
 	Lateness time.Duration
 	// Deliver says that an action does not count as applied when its stage is
 	// due. The workflow then waits: [Workflow.Pending] tells what is to be
@@ -120,8 +123,8 @@ type Review struct {
 	Stage     int // index of the stage
 	Condition int // index of the approval in it
 	Kind      ReviewKind
-	Actor     Actor
-	Comment   string // at most 64 KiB
+	Actor     Actor  // who says it; [Engine.Review] takes its own argument instead
+	Comment   string // at most 64 KiB; "" is none
 	// Content is the hash of the stage that was reviewed, as [Plan.StageHash]
 	// gives it; "" if the reviewer does not say. A review of other content is
 	// refused.
@@ -395,8 +398,8 @@ func (w *Workflow) skip(stage int) *skippedStage {
 
 // Gate is a condition that holds the release back now.
 type Gate struct {
-	Stage     int
-	Condition int
+	Stage     int // index
+	Condition int // index in the stage
 	Kind      ConditionKind
 	Since     time.Time // when it was armed
 	// Until is when it is due, or expires; zero: never by itself. While the

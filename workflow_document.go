@@ -12,6 +12,10 @@ import (
 // StoredWorkflow is a workflow as an engine keeps it: how far it has come, who
 // asked for it, and all that has happened. It prints as the published response
 // does. The zero StoredWorkflow is none.
+//
+// The methods of [Workflow] that it has, such as Advance and Pause, give values and
+// change nothing that is stored: they are good for looking ahead. What steers the
+// stored workflow are the engine's methods of these names.
 type StoredWorkflow struct {
 	Workflow
 	ID           string
