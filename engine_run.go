@@ -21,7 +21,9 @@ const lookAgain = time.Minute
 // up to a minute, or when something else is due. A store that has failed for good
 // ends Run with its error.
 //
-// Run sleeps by the machine's clock. With a [VirtualClock] call Tick instead.
+// Run sleeps by the machine's clock. With a [VirtualClock] call Tick instead, or test
+// it in a bubble of testing/synctest, on a store that has no goroutine, such as
+// the model of package storetest.
 // Several engines may run on one store.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.open(ctx); err != nil {
