@@ -16,6 +16,17 @@
 // workflows: when it is told to ([Engine.Tick]), or by itself ([Engine.Run]). It
 // changes the flags that it keeps, or has an [Applier] change those of the host.
 //
+// Package flags says what an action does to a flag, package calendar when a wait is
+// over, and package timeline shows what has happened or will.
+//
+// # Ports
+//
+// An engine needs nothing but a place for its file, or nothing at all (NewMemory).
+// A host can give it a [Store] of its own, a [Guard] that says who may do what, a
+// [Notifier] that asks people, an [Applier] and a [FlagSource] for flags that are
+// kept elsewhere, a [Clock] and a source of identifiers: see the options, each of
+// which begins with "With". What an engine calls must be safe for concurrent use.
+//
 // # Purity
 //
 // But for engines and stores, nothing here reads the clock, draws random numbers or

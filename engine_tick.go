@@ -14,10 +14,10 @@ import (
 // TickReport tells what a tick has done.
 type TickReport struct {
 	Now       time.Time // when the tick began
-	Workflows int       // that were advanced
+	Workflows int       // that were advanced; one counts once for each commit that did so
 	Events    int       // that came of it
 	Applied   int       // actions that were applied
-	Failed    int       // actions that were not
+	Failed    int       // tries to apply an action that came to nothing
 }
 
 // Tick does all that is due now, in the order in which it is due, and applies

@@ -461,13 +461,14 @@ type WorkflowQuery struct {
 	// zero Origin: all.
 	Target Origin
 	// Status is that of the workflows; "": any. StatusActive covers paused ones
-	// too, as the published filter does. Stages' own statuses are refused.
+	// too, as the published filter does. A status that
+	// only stages have, such as StatusSkipped, is refused.
 	Status Status
 	// Sort is by what: SortCreationDate, which "" stands for, or SortStopDate.
 	Sort WorkflowSort
 	// Descending begins with the latest.
 	Descending bool
-	Limit      int // at most so many, as many as you like; 0: 20
+	Limit      int // at most so many, whatever the number; 0: 20
 	Offset     int // leave out so many at the beginning; 0 or more
 }
 
