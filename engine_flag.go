@@ -42,7 +42,10 @@ type PendingStagesError struct{ Stages []PendingStage }
 
 // Error names the first stage, and says what to do.
 func (e *PendingStagesError) Error() string {
-	s := e.Stages[0]
+	var s PendingStage
+	if len(e.Stages) > 0 {
+		s = e.Stages[0]
+	}
 	more := ""
 	if n := len(e.Stages); n > 1 {
 		more = fmt.Sprintf(" (and %d more stages)", n-1)
