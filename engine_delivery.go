@@ -106,8 +106,11 @@ func (t *ticker) apply(d *delivery) {
 func (s *deliveries) call(d *delivery) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d.called = !d.over && d.ctx.Err() == nil
-	return d.called
+	if d.over || d.ctx.Err() != nil {
+		return false // called is not to be changed once it is over
+	}
+	d.called = true
+	return true
 }
 
 // take takes an answer, unless nobody waits for it any longer.

@@ -3,6 +3,7 @@ package flagstage_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -210,6 +211,40 @@ func TestACallEndsBeforeItsClaimAlsoWhenTheStoreIsSlow(t *testing.T) {
 		r.end()
 		require.False(t, ends.IsZero())
 		require.False(t, ends.After(claims), "it ends at %v, the claim at %v", ends, claims)
+	})
+}
+
+// slowOnce is a store that takes long for its next commit.
+type slowOnce struct{ slow }
+
+func (s *slowOnce) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	defer func() { s.by = 0 }()
+	return s.slow.Commit(ctx, txn)
+}
+
+// TestWhatIsOverBeforeItBeginsIsNotCalled but delivered again at once: it took longer
+// to write the claims than they last. Some begin while it is noted that they are
+// over, which the race detector must not mind.
+func TestWhatIsOverBeforeItBeginsIsNotCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 10 {
+			got, store := &deliveries{}, &slowOnce{slow{Store: storetest.NewModel()}}
+			e, err := flagstage.New(store, flagstage.WithApplier(got))
+			require.NoError(t, err)
+			for i := range 30 { // in one commit
+				input := releaseOf(fmt.Sprint(i), turnsOn())
+				input.Target.FlagKey = input.ID // so that none waits for another
+				_, err := e.StartWorkflow(t.Context(), alice, input)
+				require.NoError(t, err)
+			}
+			store.by = time.Minute
+			_, err = e.Tick(t.Context())
+			require.NoError(t, err)
+			require.Len(t, got.all(), 30)
+			for _, d := range got.all() {
+				require.Equal(t, int64(2), d.Number)
+			}
+		}
 	})
 }
 
