@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"sync"
@@ -112,6 +113,28 @@ type underWay struct {
 	ticked chan error // when the tick is over
 }
 
+// looked is a store that tells when somebody has seen that nothing is due.
+type looked struct {
+	flagstage.Store
+	once sync.Once
+	idle chan struct{}
+}
+
+func (l *looked) Due(ctx context.Context, until time.Time) iter.Seq2[flagstage.Record, error] {
+	return func(yield func(flagstage.Record, error) bool) {
+		some := false
+		for record, err := range l.Store.Due(ctx, until) {
+			some = true
+			if !yield(record, err) {
+				return
+			}
+		}
+		if !some {
+			l.once.Do(func() { close(l.idle) })
+		}
+	}
+}
+
 func beginDelivery(t *testing.T) *underWay { return beginDeliveryAt(t, start) }
 
 // beginDeliveryAt begins the delivery when the clock says so, whatever it said when
@@ -119,8 +142,8 @@ func beginDelivery(t *testing.T) *underWay { return beginDeliveryAt(t, start) }
 func beginDeliveryAt(t *testing.T, at time.Time) *underWay {
 	clock, store := flagstage.NewVirtualClock(start), storetest.NewModel()
 	u := &underWay{store: store, answer: make(chan error), ticked: make(chan error)}
-	begun := make(chan struct{})
-	w := worldOn(t, store, clock, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+	begun, looked := make(chan struct{}), &looked{Store: store, idle: make(chan struct{})}
+	w := worldOn(t, looked, clock, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
 		close(begun)
 		return <-u.answer
 	})))
@@ -132,6 +155,7 @@ func beginDeliveryAt(t *testing.T, at time.Time) *underWay {
 		u.ticked <- err
 	}()
 	<-begun
+	<-looked.idle // from now on it does not look at what others do
 	u.world = worldOn(t, store, clock, flagstage.WithApplier(&deliveries{}))
 	return u
 }
