@@ -119,9 +119,9 @@ func (r *Retries) complete() error {
 	return nil
 }
 
-// failure returns what an error at a try means, which came at an instant.
-func (r *Retries) failure(err error, try int, now time.Time) Failure {
-	f := Failure{Reason: ReasonTransient, Message: err.Error()}
+// failureOf returns what an error of an applier means, but for when to try again.
+func failureOf(err error) *Failure {
+	f := &Failure{Reason: ReasonTransient, Message: err.Error()}
 	var permanent *PermanentError
 	var conflict *FlagConflictError
 	switch {
@@ -129,17 +129,25 @@ func (r *Retries) failure(err error, try int, now time.Time) Failure {
 		f.Reason = ReasonConflict
 	case errors.As(err, &permanent):
 		f.Reason = ReasonRejected
-	case try < r.Limit:
-		wait := r.MaxBackoff
-		if shift := try - 1; shift < 40 && r.Backoff<<shift>>shift == r.Backoff {
-			wait = min(wait, r.Backoff<<shift)
-		}
-		if f.RetryAt = Instant(now.Add(wait)); !f.RetryAt.After(now) {
-			f.RetryAt = now.Add(time.Millisecond)
-		}
-		if !isInstant(f.RetryAt) {
-			f.RetryAt = time.Time{}
-		}
+	}
+	return f
+}
+
+// again returns a failure at a try, which came at an instant, with when to try
+// again.
+func (r *Retries) again(f Failure, try int, now time.Time) Failure {
+	if f.Reason != ReasonTransient || try >= r.Limit {
+		return f
+	}
+	wait := r.MaxBackoff
+	if shift := try - 1; shift < 40 && r.Backoff<<shift>>shift == r.Backoff {
+		wait = min(wait, r.Backoff<<shift)
+	}
+	if f.RetryAt = Instant(now.Add(wait)); !f.RetryAt.After(now) {
+		f.RetryAt = now.Add(time.Millisecond)
+	}
+	if !isInstant(f.RetryAt) {
+		f.RetryAt = time.Time{}
 	}
 	return f
 }

@@ -354,6 +354,13 @@ func TestALongTickClaimsFromNow(t *testing.T) {
 	require.Equal(t, []flagstage.TickReport{{Now: start.Add(time.Minute)}}, meanwhile)
 }
 
+// opaqueError has a text also where there is no error: what an applier returns that
+// declares one and never sets it.
+type opaqueError struct{ cause error }
+
+func (*opaqueError) Error() string   { return "opaque" }
+func (e *opaqueError) Unwrap() error { return e.cause }
+
 func TestWhatAnApplierAnswers(t *testing.T) {
 	conflict := fmt.Errorf("no: %w", &flagstage.FlagConflictError{Pointer: "/on"})
 	for _, c := range []struct {
@@ -368,6 +375,7 @@ func TestWhatAnApplierAnswers(t *testing.T) {
 		{"a panic", func() error { panic("applier") }, flagstage.ReasonTransient, time.Second},
 		{"a permanent one that says nothing", func() error { return &flagstage.PermanentError{} }, flagstage.ReasonRejected, 0},
 		{"an error without text", func() error { return (*flagstage.PermanentError)(nil) }, flagstage.ReasonTransient, time.Second},
+		{"an error that cannot be unwrapped", func() error { return (*opaqueError)(nil) }, flagstage.ReasonTransient, time.Second},
 		{"an unprintable error", func() error { return errors.New("a\xff\x00b") }, flagstage.ReasonTransient, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -398,17 +406,27 @@ func TestWhatAnApplierAnswers(t *testing.T) {
 	require.NoError(t, flagstage.Permanent(nil))
 }
 
+// endsGoroutine is an error whose text ends the goroutine that asks for it.
+type endsGoroutine struct{}
+
+func (endsGoroutine) Error() string {
+	runtime.Goexit()
+	return ""
+}
+
 // TestAnApplierThatEndsItsGoroutine as a test does that fails: nobody waits for its
 // answer.
 func TestAnApplierThatEndsItsGoroutine(t *testing.T) {
-	w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
-		runtime.Goexit()
-		return nil
-	})))
-	s := w.begin(turnsOn())
-	require.Equal(t, 1, w.tick(0).Failed)
-	events := w.get(s.ID).Events()
-	require.Equal(t, "the applier ended its goroutine", events[len(events)-1].Comment)
+	for _, answer := range []func() error{
+		func() error { runtime.Goexit(); return nil },
+		func() error { return endsGoroutine{} },
+	} {
+		w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error { return answer() })))
+		s := w.begin(turnsOn())
+		require.Equal(t, 1, w.tick(0).Failed)
+		events := w.get(s.ID).Events()
+		require.Equal(t, "the applier ended its goroutine", events[len(events)-1].Comment)
+	}
 }
 
 // TestAnAnswerToACancelledTickIsNone if it is an error: perhaps the action took

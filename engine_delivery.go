@@ -21,7 +21,8 @@ type delivery struct {
 
 	called bool // it has begun
 	over   bool // it was answered, or is not waited for any longer
-	err    error
+	// failure is what its error means; nil: the action was applied.
+	failure *Failure
 	// unknown says that nobody knows what became of it: the tick was cancelled
 	// meanwhile.
 	unknown bool
@@ -40,7 +41,7 @@ type deliveries struct {
 	underWay int         // that are not over
 	begun    []*delivery // in the order in which their contexts end; some are over
 
-	mu       sync.Mutex // guards what follows, and called, over and err of all
+	mu       sync.Mutex // guards what follows, and called, over and failure of all
 	answered []*delivery
 	answer   chan struct{} // holds something while there is an answer
 }
@@ -88,17 +89,23 @@ func (t *ticker) apply(d *delivery) {
 	if !t.call(d) {
 		return
 	}
-	err := errors.New("the applier ended its goroutine")
+	var failure *Failure
+	answered := false
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		switch {
+		case p != nil:
 			t.logger.ErrorContext(d.ctx, "the applier panicked", "delivery", d.Key(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			err = fmt.Errorf("the applier panicked: %v", p)
+			failure = failureOf(fmt.Errorf("the applier panicked: %v", p))
+		case !answered:
+			failure = failureOf(errors.New("the applier ended its goroutine"))
 		}
-		t.take(d, err, err != nil && t.ctx.Err() != nil)
+		t.take(d, failure, failure != nil && t.ctx.Err() != nil)
 	}()
-	if err = t.applier.Apply(d.ctx, d.Delivery); err != nil {
-		_ = err.Error() // what panics then, panics here
+	if err := t.applier.Apply(d.ctx, d.Delivery); err != nil {
+		failure = failureOf(err) // here, since the methods of the error are the applier's too
 	}
+	answered = true
 }
 
 // call notes that the applier is called, and returns false if the time for that is
@@ -114,13 +121,13 @@ func (s *deliveries) call(d *delivery) bool {
 }
 
 // take takes an answer, unless nobody waits for it any longer.
-func (s *deliveries) take(d *delivery, err error, unknown bool) {
+func (s *deliveries) take(d *delivery, failure *Failure, unknown bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d.over {
 		return
 	}
-	d.over, d.err, d.unknown = true, err, unknown
+	d.over, d.failure, d.unknown = true, failure, unknown
 	s.answered = append(s.answered, d)
 	select {
 	case s.answer <- struct{}{}:
@@ -155,7 +162,7 @@ func (s *deliveries) collect(cancelled func() bool) []*delivery {
 	s.begun = slices.DeleteFunc(s.begun, func(d *delivery) bool {
 		if !d.over && d.ctx.Err() != nil {
 			d.over, d.unknown = true, d.called && cancelled()
-			d.err = fmt.Errorf("no answer in time: %w", d.ctx.Err())
+			d.failure = failureOf(fmt.Errorf("no answer in time: %w", d.ctx.Err()))
 			list = append(list, d)
 		}
 		return d.over

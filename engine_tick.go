@@ -345,10 +345,10 @@ func (t *ticker) note(u *unit, d *delivery, r *running) {
 	if !d.called {
 		return // those for the same flag took too long; the next one comes at once
 	}
-	var failure *Failure
-	if d.err != nil {
-		f := t.retries.failure(d.err, r.tries+1, r.at(t.now).now)
-		t.logger.WarnContext(u.ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", f.Reason, "error", d.err, "again", f.RetryAt)
+	failure := d.failure
+	if failure != nil {
+		f := t.retries.again(*failure, r.tries+1, r.at(t.now).now)
+		t.logger.WarnContext(u.ctx, "an action failed", "workflow", r.id, "stage", r.stage, "reason", f.Reason, "error", f.Message, "again", f.RetryAt)
 		failure = &f
 	}
 	if err := u.takeResult(r, failure); err != nil { // it does not wait for one any more
