@@ -330,6 +330,39 @@ func TestLateResultsAreDropped(t *testing.T) {
 		require.NoError(t, <-ticked)
 		require.Equal(t, flagstage.StatusCompleted, u.get("w").Status())
 	})
+	t.Run("of what is deleted, when its template is started again under its id", func(t *testing.T) {
+		begun := make(chan struct{})
+		answers := map[string]chan error{"production": make(chan error), "staging": make(chan error)}
+		w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(_ context.Context, d flagstage.Delivery) error {
+			begun <- struct{}{}
+			return <-answers[d.Target.EnvironmentKey]
+		})))
+		_, err := w.CreateTemplate(t.Context(), alice, flagstage.TemplateInput{Key: "t", Origin: theTarget, Stages: []flagstage.Stage{turnsOn()}})
+		require.NoError(t, err)
+		begin := func(environment string) (ticked chan error) {
+			input := releaseOf("w")
+			input.TemplateKey, input.Target.EnvironmentKey = "t", environment
+			_, err := w.StartWorkflow(t.Context(), alice, input)
+			require.NoError(t, err)
+			w.clock.Set(after(1))
+			ticked = make(chan error)
+			go func() {
+				_, err := w.Tick(context.Background())
+				ticked <- err
+			}()
+			<-begun
+			return ticked
+		}
+		first := begin("production")
+		require.NoError(t, w.DeleteWorkflow(t.Context(), bob, "w"))
+		second := begin("staging") // with the same plan and number, at the same instant
+		answers["production"] <- errUnavailable
+		require.NoError(t, <-first)
+		require.Zero(t, count(w.get("w"), flagstage.EventActionFailed, 0))
+		answers["staging"] <- nil
+		require.NoError(t, <-second)
+		require.Equal(t, flagstage.StatusCompleted, w.get("w").Status())
+	})
 }
 
 // TestALongTickClaimsFromNow is about a tick in which an action is delivered long
@@ -448,6 +481,28 @@ func TestAnAnswerToACancelledTickIsNone(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, start.Add(30*time.Second), due, "it is tried again when the claim has run out")
 	}
+}
+
+// TestNobodyKnowsWhatBecomesOfAHangingCallOfACancelledTick since it may yet take
+// effect: no failure is noted, and none is waited for.
+func TestNobodyKnowsWhatBecomesOfAHangingCallOfACancelledTick(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	hang, left := make(chan struct{}), make(chan struct{})
+	w := newWorld(t, flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+		defer close(left)
+		cancel()
+		<-hang
+		return nil
+	})))
+	s := w.begin(turnsOn())
+	_, err := w.Tick(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	close(hang)
+	<-left
+	require.Equal(t, s.Version(), w.get(s.ID).Version())
+	due, _, err := w.NextDue(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, start.Add(30*time.Second), due)
 }
 
 // TestActionsAreTriedAgainByTheRules counts the tries, and measures the waits

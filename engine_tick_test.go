@@ -376,3 +376,36 @@ func TestEveryInstructionThatChangesAFlagIsKept(t *testing.T) {
 	})
 	require.Greater(t, tried, 20)
 }
+
+// appending is a store that appends to the values that it is given, as one does that
+// keeps something behind them.
+type appending struct{ flagstage.Store }
+
+func (a appending) Commit(ctx context.Context, txn flagstage.Txn) (int64, error) {
+	for _, r := range txn.Put {
+		_ = append(r.Value, "behind it"...)
+	}
+	return a.Store.Commit(ctx, txn)
+}
+
+// TestAStoreMayAppendToValues since they are its own while it commits.
+func TestAStoreMayAppendToValues(t *testing.T) {
+	for _, more := range [][]flagstage.Option{nil, {flagstage.WithApplier(&deliveries{})}} {
+		w := worldOn(t, appending{storetest.NewModel()}, flagstage.NewVirtualClock(start), more...)
+		_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
+		require.NoError(t, err)
+		for range 10 {
+			w.begin(turnsOn(hours(1)), turnsOn(hours(1)))
+		}
+		for h := range 3 {
+			w.tick(float64(h))
+		}
+		list, err := w.Workflows(t.Context(), alice, flagstage.WorkflowQuery{Status: flagstage.StatusCompleted})
+		require.NoError(t, err)
+		require.Empty(t, list.Unreadable)
+		require.Len(t, list.Items, 10)
+		for _, s := range list.Items {
+			replays(t, s)
+		}
+	}
+}
