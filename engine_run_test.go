@@ -214,6 +214,24 @@ func TestACallEndsBeforeItsClaimAlsoWhenTheStoreIsSlow(t *testing.T) {
 	})
 }
 
+// TestRunNotesThatACallHangs when its time is over, though nothing else happens then.
+func TestRunNotesThatACallHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := make(chan struct{})
+		r := runs(t, storetest.NewModel(), flagstage.WithApplier(flagstage.ApplierFunc(func(context.Context, flagstage.Delivery) error {
+			<-hang
+			return nil
+		})))
+		s := r.begin(turnsOn())
+		r.at(28 * time.Second)
+		require.Zero(t, count(r.get(s.ID), flagstage.EventActionFailed, 0))
+		r.at(29 * time.Second)
+		require.Equal(t, 1, count(r.get(s.ID), flagstage.EventActionFailed, 0))
+		close(hang)
+		r.end()
+	})
+}
+
 // slowOnce is a store that takes long for its next commit.
 type slowOnce struct{ slow }
 
