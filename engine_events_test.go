@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -80,6 +81,36 @@ func TestTheFeedEndsWithWhatThereWasWhenItBegan(t *testing.T) {
 		seen = append(seen, fmt.Sprint(batch.WorkflowID, batch.Events[0].Number))
 	}
 	require.ElementsMatch(t, []string{"d1", "a4", "c4", "d4"}, seen)
+}
+
+// TestWhatLeadsToADeliveryIsToldWithItsResult also if the delivery had to wait for
+// that of another workflow for so long that it was begun anew.
+func TestWhatLeadsToADeliveryIsToldWithItsResult(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldOn(t, storetest.NewModel(), flagstage.NewVirtualClock(start), flagstage.WithApplier(&deliveries{answer: func(ctx context.Context, d flagstage.Delivery) error {
+			if d.WorkflowID == "a" {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}}))
+		w.starts("a", turnsOff(hours(1)))
+		w.starts("b", turnsOn(hours(1)))
+		begun := w.feed(flagstage.Cursor{}, 2)
+		w.tick(1)
+		var told []flagstage.EventKind
+		for _, batch := range w.feed(begun[1].Cursor, 10) {
+			if batch.WorkflowID == "b" {
+				require.Empty(t, told, "all at once")
+				for _, e := range batch.Events {
+					told = append(told, e.Kind)
+				}
+			}
+		}
+		require.Equal(t, []flagstage.EventKind{
+			flagstage.EventConditionCompleted, flagstage.EventActionApplied, flagstage.EventStageCompleted, flagstage.EventWorkflowCompleted,
+		}, told)
+		replays(t, w.get("b"))
+	})
 }
 
 func TestTheFeedTellsOfErrors(t *testing.T) {

@@ -343,7 +343,8 @@ func (t *ticker) note(u *unit, d *delivery, r *running) {
 	r.events, r.changed, r.claims = nil, true, false
 	r.claim = time.Time{}
 	if !d.called {
-		return // those for the same flag took too long; the next one comes at once
+		r.claims = true // those for the same flag took too long; the next delivery comes at once
+		return
 	}
 	failure := d.failure
 	if failure != nil {

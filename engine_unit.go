@@ -29,7 +29,7 @@ type running struct {
 	revision int64   // of it; 0: it is new
 	events   []Event // that are to be written
 	changed  bool    // something else of its record is to be written
-	claims   bool    // the commit begins a delivery
+	claims   bool    // the commit begins a delivery, or gives one back that is still to be made
 	turn     turn    // of its next step, in a queue
 }
 
