@@ -131,3 +131,37 @@ func TestAFlagIsReleasedInAnEnvironmentThatItHas(t *testing.T) {
 	require.ErrorIs(t, err, flagstage.ErrNotFound)
 	require.Equal(t, before, content(t, store))
 }
+
+// TestATickEndsThoughACallNeverDoes is about an applier that breaks its contract:
+// another release of the flag waits, but not in this tick.
+func TestATickEndsThoughACallNeverDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := make(chan struct{})
+		got := &deliveries{answer: func(_ context.Context, d flagstage.Delivery) error {
+			if d.WorkflowID == "hangs" {
+				<-hangs
+			}
+			return nil
+		}}
+		e, err := flagstage.New(storetest.NewModel(), flagstage.WithApplier(got))
+		require.NoError(t, err)
+		w := &world{TB: t, Engine: e}
+		w.starts("hangs", turnsOn())
+		w.starts("waits", turnsOff())
+		begin := time.Now()
+		for range 3 {
+			_, err := w.Tick(t.Context())
+			require.NoError(t, err)
+		}
+		require.LessOrEqual(t, time.Since(begin), 5*time.Minute)
+		require.Equal(t, flagstage.StatusActive, w.get("waits").Status())
+		close(hangs)
+		synctest.Wait()
+		time.Sleep(time.Hour)
+		_, err = w.Tick(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, flagstage.StatusCompleted, w.get("waits").Status())
+		require.Equal(t, flagstage.StatusCompleted, w.get("hangs").Status())
+		require.NoError(t, e.Close())
+	})
+}

@@ -52,6 +52,7 @@ type ticker struct {
 	report TickReport
 	errs   []error         // of single workflows
 	stuck  map[string]bool // keys of records that could not be dealt with
+	waited map[string]bool // keys of records whose deliveries had to wait too long; once is enough
 
 	room room
 	deliveries
@@ -65,7 +66,7 @@ func (e *Engine) newTicker(ctx context.Context) *ticker {
 
 // begin begins a tick. Deliveries may be under way.
 func (t *ticker) begin() {
-	t.now, t.errs, t.stuck = t.Engine.now(), nil, map[string]bool{}
+	t.now, t.errs, t.stuck, t.waited = t.Engine.now(), nil, map[string]bool{}, map[string]bool{}
 	t.report = TickReport{Now: t.now}
 }
 
@@ -344,6 +345,7 @@ func (t *ticker) note(u *unit, d *delivery, r *running) {
 	r.claim = time.Time{}
 	if !d.called {
 		r.claims = true // those for the same flag took too long; the next delivery comes at once
+		t.stuck[r.key], t.waited[r.key] = t.waited[r.key], true
 		return
 	}
 	failure := d.failure
