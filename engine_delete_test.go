@@ -36,7 +36,7 @@ func (w *world) starts(id string, stages ...flagstage.Stage) flagstage.StoredWor
 func nothingLeft(t require.TestingT, store flagstage.Store) {
 	for r, err := range store.Scan(context.Background(), "") {
 		require.NoError(t, err)
-		require.Regexp(t, "^(flag|flagchange|flaglinks|plan|template)/", r.Key)
+		require.Regexp(t, "^(flag|flagchange|flaglinks|plan|segment|template)/", r.Key)
 	}
 }
 
