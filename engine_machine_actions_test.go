@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/flagstage/flagstage"
+	"github.com/flagstage/flagstage/flags"
 )
 
 // actions are what a machine may do next, by name.
@@ -110,6 +111,7 @@ func (m *machine) start(r *rapid.T, input flagstage.WorkflowInput, stages []flag
 		if m.releases[s.ID] == nil {
 			m.releases[s.ID] = &releaseModel{input: input, base: base, begin: call}
 			m.plans[s.ID] = s.Plan()
+			sameStages(r, stages, s.Plan().Stages())
 		}
 	}
 	switch {
@@ -121,6 +123,17 @@ func (m *machine) start(r *rapid.T, input flagstage.WorkflowInput, stages []flag
 	}
 	if !valid {
 		require.Equal(r, before, m.releases, "nothing is started")
+	}
+}
+
+// sameStages checks that stages do the same, whatever their identifiers are.
+func sameStages(r *rapid.T, want, got []flagstage.Stage) {
+	require.Len(r, got, len(want))
+	for i := range want {
+		require.Len(r, got[i].Conditions, len(want[i].Conditions))
+		require.True(r, slices.EqualFunc(want[i].Action.Instructions, got[i].Action.Instructions, func(a, b flags.Instruction) bool {
+			return a.WithID("").Equal(b.WithID(""))
+		}), "stage %d", i)
 	}
 }
 
