@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -162,6 +163,20 @@ func BenchmarkAdvanceStageOfStoredFlag(b *testing.B) {
 	compareAdvance(b, 0, store, engine, clock)
 }
 
+// setNext returns what sets another key of buntdb at each call.
+func setNext(b *testing.B, db *buntdb.DB) func() {
+	n, value := 0, string(make([]byte, workflowSize))
+	return func() {
+		n++
+		if err := db.Update(func(tx *buntdb.Tx) error {
+			_, _, err := tx.Set(workflowKey(n), value, nil)
+			return err
+		}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // compareStart compares starting a workflow of a plan that is stored already with
 // a Set of buntdb.
 func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, subject func()), must float64, db *buntdb.DB, store flagstage.Store) {
@@ -170,19 +185,8 @@ func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, s
 	require.Empty(b, problems)
 	plan, _, err := create(b, input).Bind(flagstage.Target{Origin: input.Origin}, nil)
 	require.NoError(b, err)
-	ctx, value := b.Context(), string(make([]byte, workflowSize))
-	n, m := 0, 0
-	compare(b, must, func() {
-		n++
-		if err := db.Update(func(tx *buntdb.Tx) error {
-			_, _, err := tx.Set(workflowKey(n), value, nil)
-			return err
-		}); err != nil {
-			b.Fatal(err)
-		}
-	}, func() {
-		m++
-		if _, err := engine.StartPlan(ctx, alice, plan, flagstage.WorkflowInput{Name: "Progressive rollout"}); err != nil {
+	compare(b, must, setNext(b, db), func() {
+		if _, err := engine.StartPlan(b.Context(), alice, plan, flagstage.WorkflowInput{Name: "Progressive rollout"}); err != nil {
 			b.Fatal(err)
 		}
 	})
@@ -196,6 +200,34 @@ func BenchmarkStartInMemory(b *testing.B) {
 	store, err := flagstage.NewMemoryStore()
 	require.NoError(b, err)
 	compareStart(b, compare, 11, db, store)
+}
+
+// BenchmarkWritesOfAStart does what a start writes and checks in memory, and
+// nothing else: the workflow, its place in the list of its flag, and its events.
+func BenchmarkWritesOfAStart(b *testing.B) {
+	db, err := buntdb.Open(":memory:")
+	require.NoError(b, err)
+	defer db.Close()
+	store, err := flagstage.NewMemoryStore()
+	require.NoError(b, err)
+	defer store.Close()
+	ctx, value, ids := b.Context(), make([]byte, workflowSize), flagstage.SeededIDs(1)
+	plan := flagstage.Check{Key: "plan/" + strings.Repeat("0", 64)}
+	plan.Revision, err = store.Commit(ctx, flagstage.Txn{Put: []flagstage.Record{{Key: plan.Key, Value: value}}})
+	require.NoError(b, err)
+	compare(b, 0, setNext(b, db), func() {
+		id := ids.NewID(now)
+		if _, err := store.Commit(ctx, flagstage.Txn{
+			If: []flagstage.Check{plan, {Key: "workflow/" + id}},
+			Put: []flagstage.Record{
+				{Key: "workflow/" + id, Value: value, Wake: now},
+				{Key: "flagworkflow/web-shop/production/new-checkout/" + id, Value: value[:1]},
+				{Key: "event/" + id + "/0000000000000001", Value: value},
+			},
+		}); err != nil {
+			b.Fatal(err)
+		}
+	})
 }
 
 // BenchmarkStartInFile compares starting workflows in a file that is not synced.
