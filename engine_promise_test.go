@@ -165,3 +165,49 @@ func TestATickEndsThoughACallNeverDoes(t *testing.T) {
 		require.NoError(t, e.Close())
 	})
 }
+
+// TestATemplateThatAnotherEngineHasReplacedIsReadAnew is about what an engine
+// remembers.
+func TestATemplateThatAnotherEngineHasReplacedIsReadAnew(t *testing.T) {
+	w, store := withFlag(t)
+	other := worldOn(t, store, w.clock)
+	input := flagstage.TemplateInput{Key: "kept", Origin: theTarget, Stages: []flagstage.Stage{turnsOff()}}
+	kept, err := w.CreateTemplate(t.Context(), alice, input)
+	require.NoError(t, err)
+	starts := func() int {
+		s, err := w.StartWorkflow(t.Context(), alice, flagstage.WorkflowInput{Name: "release", TemplateKey: "kept", Target: theTarget})
+		require.NoError(t, err)
+		return s.Plan().Len()
+	}
+	require.Equal(t, 1, starts())
+	input.Stages = []flagstage.Stage{turnsOff(), turnsOn()}
+	_, err = other.ReplaceTemplate(t.Context(), bob, input, kept.Revision)
+	require.NoError(t, err)
+	require.Equal(t, 2, starts())
+}
+
+// TestWhatLeadsToADeliveryIsToldAtOnceIfItIsMuch is about a stage with more conditions
+// than a workflow's record takes the events of.
+func TestWhatLeadsToADeliveryIsToldAtOnceIfItIsMuch(t *testing.T) {
+	store := storetest.NewModel()
+	told, most := 0, 0
+	var w *world
+	w = worldOn(t, store, flagstage.NewVirtualClock(start), flagstage.WithApplier(&deliveries{answer: func(context.Context, flagstage.Delivery) error {
+		for _, batch := range w.feed(flagstage.Cursor{}, 10) {
+			told += len(batch.Events)
+		}
+		record, err := store.Get(t.Context(), "workflow/w")
+		most = len(record.Value)
+		return err
+	}}))
+	conditions := make([]flagstage.Condition, 50)
+	for i := range conditions {
+		conditions[i] = hours(1)
+	}
+	w.starts("w", turnsOn(conditions...))
+	begun := len(w.get("w").Events())
+	w.tick(1)
+	require.Equal(t, begun+len(conditions), told)
+	require.Less(t, most, 4<<10)
+	replays(t, w.get("w"))
+}

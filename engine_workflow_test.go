@@ -12,6 +12,7 @@ import (
 	"github.com/flagstage/flagstage"
 	"github.com/flagstage/flagstage/calendar"
 	"github.com/flagstage/flagstage/flags"
+	"github.com/flagstage/flagstage/storetest"
 )
 
 // world is an engine with a clock, a flag and people.
@@ -252,6 +253,41 @@ func TestAPlanCanRunAgain(t *testing.T) {
 	}
 	_, err = w.StartPlan(t.Context(), alice, flagstage.Plan{}, flagstage.WorkflowInput{Name: "n", Target: theTarget})
 	require.ErrorContains(t, err, "the plan is empty")
+}
+
+// TestAPlanIsJudgedByWhereAndWhenItRuns is about plans in which nothing was wrong
+// when they were made.
+func TestAPlanIsJudgedByWhereAndWhenItRuns(t *testing.T) {
+	planOf := func(stages ...flagstage.Stage) flagstage.Plan {
+		return create(t, flagstage.TemplateInput{Key: "k", Origin: theTarget, Stages: stages}).Plan()
+	}
+	far := flagstage.NewVirtualClock(time.Date(9999, 12, 31, 23, 0, 0, 0, time.UTC))
+	host := planOf(doing(nil, flags.HostInstruction("acme", flags.Value{})))
+	for _, c := range []struct {
+		name    string
+		plan    flagstage.Plan
+		options []flagstage.Option
+		want    string // "": it starts
+	}{
+		{"a host's instruction", host, nil, "WithHostKinds"},
+		{"one that is known", host, []flagstage.Option{flagstage.WithHostKinds("acme")}, ""},
+		{"many stages", planOf(turnsOn(), turnsOff()), []flagstage.Option{flagstage.WithLimits(flagstage.Limits{Stages: 1})}, "at most 1"},
+		{"a wait", planOf(turnsOn(hours(2))), []flagstage.Option{flagstage.WithClock(far)}, "beyond the year 9999"},
+		{"a shorter one", planOf(turnsOn(flagstage.ScheduleAfter(1, calendar.Minute))), []flagstage.Option{flagstage.WithClock(far)}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, err := flagstage.New(storetest.NewModel(), append(c.options, flagstage.WithApplier(&deliveries{}))...)
+			require.NoError(t, err)
+			s, err := e.StartPlan(t.Context(), alice, c.plan, flagstage.WorkflowInput{Name: "release"})
+			if c.want == "" {
+				require.NoError(t, err)
+				require.Equal(t, flagstage.StatusActive, s.Status())
+				return
+			}
+			require.ErrorIs(t, err, flagstage.ErrInvalidRequest)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
 }
 
 // TestKeysOfTheStoreAreShortEnough starts a workflow with the longest keys there
