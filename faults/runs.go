@@ -63,7 +63,7 @@ func (r *runs) catchUp(ctx context.Context) (stuck string, err error) {
 // awaitNothingDue waits until nothing is due for an engine that runs. It returns
 // what still is after a long time.
 func awaitNothingDue(ctx context.Context, engine *flagstage.Engine, clock flagstage.Clock) (stuck string, err error) {
-	err = await(func() (bool, error) {
+	err = await(ctx, func() (bool, error) {
 		stuck, err = overdue(ctx, engine, clock)
 		return stuck == "", err
 	})
@@ -71,10 +71,18 @@ func awaitNothingDue(ctx context.Context, engine *flagstage.Engine, clock flagst
 }
 
 // await waits until something is so, but not for ever.
-func await(is func() (bool, error)) error {
-	for end := time.Now().Add(silentWaiting / 2); ; time.Sleep(time.Millisecond) {
-		if done, err := is(); done || err != nil || time.Now().After(end) {
+func await(ctx context.Context, is func() (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, silentWaiting/2)
+	defer cancel()
+	looks := time.NewTicker(time.Millisecond)
+	defer looks.Stop()
+	for {
+		if done, err := is(); done || err != nil || ctx.Err() != nil {
 			return err
+		}
+		select {
+		case <-looks.C:
+		case <-ctx.Done():
 		}
 	}
 }
@@ -95,7 +103,7 @@ func runAll(ctx context.Context, store flagstage.Store, engine *flagstage.Engine
 	ended := make(chan error)
 	go func() { ended <- engine.Run(running) }()
 	now := flagstage.Instant(clock.Now())
-	err := await(func() (bool, error) {
+	err := await(ctx, func() (bool, error) {
 		for record, err := range store.Due(ctx, now.Add(applyTimeout)) {
 			// a delivery that is under way has just now been claimed
 			if err != nil || !record.Wake.After(now) || record.Wake.Equal(now.Add(applyTimeout)) {
