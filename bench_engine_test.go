@@ -87,7 +87,6 @@ func setAll(b *testing.B, db *buntdb.DB, value string) {
 // are due at once with as many Sets of buntdb in one transaction.
 func compareAdvance(b *testing.B, must float64, store flagstage.Store, engine *flagstage.Engine, clock *flagstage.VirtualClock) {
 	db := plainBunt(b, buntdb.Never)
-	defer db.Close()
 	ctx, value, ticks := b.Context(), string(make([]byte, workflowSize)), 0
 	compareWall(b, must, func() { setAll(b, db, value) }, func() {
 		clock.Advance(time.Minute)
@@ -116,7 +115,6 @@ func BenchmarkAdvanceStage(b *testing.B) {
 // with its events.
 func BenchmarkWritesOfAnAdvance(b *testing.B) {
 	store, db := unsynced(b), plainBunt(b, buntdb.Never)
-	defer db.Close()
 	const together = 40 // as many as a tick puts into one commit
 	ctx, value, ticks := b.Context(), make([]byte, workflowSize), int64(0)
 	var checks [dueAtOnce]flagstage.Check
@@ -194,20 +192,14 @@ func compareStart(b *testing.B, compare func(b *testing.B, must float64, base, s
 
 // BenchmarkStartInMemory compares starting workflows in memory.
 func BenchmarkStartInMemory(b *testing.B) {
-	db, err := buntdb.Open(":memory:")
-	require.NoError(b, err)
-	defer db.Close()
 	store, err := flagstage.NewMemoryStore()
 	require.NoError(b, err)
-	compareStart(b, compare, 11, db, store)
+	compareStart(b, compare, 11, memoryBunt(b), store)
 }
 
 // BenchmarkWritesOfAStart does what a start writes and checks in memory, and
 // nothing else: the workflow, its place in the list of its flag, and its events.
 func BenchmarkWritesOfAStart(b *testing.B) {
-	db, err := buntdb.Open(":memory:")
-	require.NoError(b, err)
-	defer db.Close()
 	store, err := flagstage.NewMemoryStore()
 	require.NoError(b, err)
 	defer store.Close()
@@ -215,7 +207,7 @@ func BenchmarkWritesOfAStart(b *testing.B) {
 	plan := flagstage.Check{Key: "plan/" + strings.Repeat("0", 64)}
 	plan.Revision, err = store.Commit(ctx, flagstage.Txn{Put: []flagstage.Record{{Key: plan.Key, Value: value}}})
 	require.NoError(b, err)
-	compare(b, 0, setNext(b, db), func() {
+	compare(b, 0, setNext(b, memoryBunt(b)), func() {
 		id := ids.NewID(now)
 		if _, err := store.Commit(ctx, flagstage.Txn{
 			If: []flagstage.Check{plan, {Key: "workflow/" + id}},
@@ -232,9 +224,7 @@ func BenchmarkWritesOfAStart(b *testing.B) {
 
 // BenchmarkStartInFile compares starting workflows in a file that is not synced.
 func BenchmarkStartInFile(b *testing.B) {
-	db := plainBunt(b, buntdb.Never)
-	defer db.Close()
-	compareStart(b, compareWall, 7, db, unsynced(b))
+	compareStart(b, compareWall, 7, plainBunt(b, buntdb.Never), unsynced(b))
 }
 
 // BenchmarkMemoryPerPendingWorkflow measures the heap that an engine takes for

@@ -28,7 +28,6 @@ func BenchmarkDurableCommits(b *testing.B) {
 	const writers = 16
 	value := make([]byte, 1<<10)
 	db := plainBunt(b, buntdb.Always)
-	defer db.Close()
 	store, err := flagstage.OpenStore(filepath.Join(b.TempDir(), "flagstage"), flagstage.DurabilityAlways)
 	require.NoError(b, err)
 	defer store.Close()

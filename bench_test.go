@@ -301,16 +301,21 @@ func compareCreation(b *testing.B, compare func(b *testing.B, must float64, base
 // BenchmarkCreateInMemory compares reading, judging, printing and keeping a
 // template in memory.
 func BenchmarkCreateInMemory(b *testing.B) {
-	db, err := buntdb.Open(":memory:")
-	require.NoError(b, err)
-	defer db.Close()
 	engine, err := flagstage.NewMemory()
 	require.NoError(b, err)
 	defer engine.Close()
-	compareCreation(b, compare, 0.50, db, engine)
+	compareCreation(b, compare, 0.50, memoryBunt(b), engine)
 }
 
-// plainBunt opens buntdb in a file.
+// memoryBunt opens buntdb in memory, until the end of the benchmark.
+func memoryBunt(b *testing.B) *buntdb.DB {
+	db, err := buntdb.Open(":memory:")
+	require.NoError(b, err)
+	b.Cleanup(func() { db.Close() })
+	return db
+}
+
+// plainBunt opens buntdb in a file, until the end of the benchmark.
 func plainBunt(b *testing.B, policy buntdb.SyncPolicy) *buntdb.DB {
 	db, err := buntdb.Open(filepath.Join(b.TempDir(), "bunt"))
 	require.NoError(b, err)
@@ -318,13 +323,13 @@ func plainBunt(b *testing.B, policy buntdb.SyncPolicy) *buntdb.DB {
 	require.NoError(b, db.ReadConfig(&config))
 	config.SyncPolicy, config.AutoShrinkDisabled = policy, true
 	require.NoError(b, db.SetConfig(config))
+	b.Cleanup(func() { db.Close() })
 	return db
 }
 
 // BenchmarkCreateInFile compares the same in a file that is not synced.
 func BenchmarkCreateInFile(b *testing.B) {
 	db := plainBunt(b, buntdb.Never)
-	defer db.Close()
 	engine, err := flagstage.Open(filepath.Join(b.TempDir(), "flagstage"), flagstage.WithDurability(flagstage.DurabilityNever))
 	require.NoError(b, err)
 	defer engine.Close()
