@@ -149,19 +149,19 @@ func (s *deliveries) ended() <-chan struct{} {
 }
 
 // collect returns the deliveries that were answered, and those whose time is over.
-func (s *deliveries) collect(cancelled func() bool) []*delivery {
+func (t *ticker) collect() []*delivery {
 	runtime.Gosched() // let those answer that are about to
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	select {
-	case <-s.answer:
+	case <-t.answer:
 	default:
 	}
-	list := s.answered
-	s.answered = nil
-	s.begun = slices.DeleteFunc(s.begun, func(d *delivery) bool {
+	list := t.answered
+	t.answered = nil
+	t.begun = slices.DeleteFunc(t.begun, func(d *delivery) bool {
 		if !d.over && d.ctx.Err() != nil {
-			d.over, d.unknown = true, d.called && cancelled()
+			d.over, d.unknown = true, d.called && t.ctx.Err() != nil
 			d.failure = failureOf(fmt.Errorf("no answer in time: %w", d.ctx.Err()))
 			list = append(list, d)
 		}
@@ -171,7 +171,7 @@ func (s *deliveries) collect(cancelled func() bool) []*delivery {
 		d.deadline.underWay--
 		d.release()
 	}
-	s.underWay -= len(list)
+	t.underWay -= len(list)
 	return list
 }
 
@@ -193,7 +193,7 @@ func (t *ticker) receive() {
 	if now := t.Engine.now(); now.After(t.now) {
 		t.now = now
 	}
-	for list := range slices.Chunk(t.collect(func() bool { return t.ctx.Err() != nil }), batchSize) {
+	for list := range slices.Chunk(t.collect(), batchSize) {
 		t.settle(list)
 	}
 }

@@ -184,8 +184,11 @@ func (t turn) before(other turn) bool {
 // changed nothing.
 func (t *ticker) advance(due []Record, end turn) error {
 	u := t.newUnit(t.ctx, len(due))
-	deadline := t.newDeadline()
-	defer deadline.release()
+	var calls *deadline
+	if t.applier != nil {
+		calls = t.newDeadline()
+		defer calls.release()
+	}
 	var queue dueQueue
 	for _, record := range due {
 		if isTombstone(record) {
@@ -235,7 +238,7 @@ func (t *ticker) advance(due []Record, end turn) error {
 		return err
 	}
 	for _, r := range claimed {
-		t.deliver(r, deadline)
+		t.deliver(r, calls)
 	}
 	return nil
 }
@@ -341,10 +344,9 @@ func (t *ticker) noteAlone(ctx context.Context, d *delivery) error {
 // note notes the result of a delivery in a unit, of the workflow as it is now.
 func (t *ticker) note(u *unit, d *delivery, r *running) {
 	u.workflows = append(u.workflows, r)
-	r.events, r.changed, r.claims = nil, true, false
+	r.events, r.changed, r.claims = nil, true, !d.called
 	r.claim = time.Time{}
-	if !d.called {
-		r.claims = true // those for the same flag took too long; the next delivery comes at once
+	if !d.called { // those for the same flag took too long; the next delivery comes at once
 		t.stuck[r.key], t.waited[r.key] = t.waited[r.key], true
 		return
 	}
