@@ -223,23 +223,15 @@ func (p *program) listFlags(e *flagstage.Engine, project, format string) error {
 }
 
 func (p *program) printFlags(list flagstage.FlagList, format string) error {
-	if format == "json" {
-		document, err := list.MarshalJSON()
-		if err != nil {
-			return err
-		}
-		return p.printJSON(document)
-	}
-	rows := [][]string{{"PROJECT", "KEY", "NAME", "KIND", "VERSION", "REVISION", "ENVIRONMENTS"}}
-	for _, f := range list.Items {
+	columns := []string{"PROJECT", "KEY", "NAME", "KIND", "VERSION", "REVISION", "ENVIRONMENTS"}
+	return printItems(p, list, list.Items, format, columns, func(f flagstage.StoredFlag) []string {
 		var environments []string
 		for _, key := range f.EnvironmentKeys() {
 			e, _ := f.Environment(key)
 			environments = append(environments, key+" "+onOrOff(e))
 		}
-		rows = append(rows, []string{f.ProjectKey, f.Key(), f.Name(), string(f.Kind()), strconv.FormatInt(f.Version(), 10), strconv.FormatInt(f.Revision, 10), strings.Join(environments, ", ")})
-	}
-	return p.printTable(rows)
+		return []string{f.ProjectKey, f.Key(), f.Name(), string(f.Kind()), strconv.FormatInt(f.Version(), 10), strconv.FormatInt(f.Revision, 10), strings.Join(environments, ", ")}
+	})
 }
 
 // onOrOff says whether a flag is on in an environment.

@@ -38,11 +38,7 @@ segment is valid.
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		place, member, revision := segmentPlaceFlags(set), actorFlag(set), revisionFlag(set, " (default any)")
 		return func(files []string) error {
-			file, err := one("FILE", files)
-			if err != nil {
-				return err
-			}
-			actor, err := memberActor(*member)
+			file, actor, err := fileAndActor(files, *member)
 			if err = cmp.Or(err, place.check()); err != nil {
 				return err
 			}
@@ -115,15 +111,8 @@ error; the exit status is then 1.
 }
 
 func (p *program) printSegments(list flagstage.SegmentList, format string) error {
-	if format == "json" {
-		document, err := list.MarshalJSON()
-		if err != nil {
-			return err
-		}
-		return p.printJSON(document)
-	}
-	rows := [][]string{{"KEY", "NAME", "VERSION", "REVISION", "INCLUDED", "EXCLUDED", "RULES"}}
-	for _, s := range list.Items {
+	columns := []string{"KEY", "NAME", "VERSION", "REVISION", "INCLUDED", "EXCLUDED", "RULES"}
+	return printItems(p, list, list.Items, format, columns, func(s flagstage.StoredSegment) []string {
 		included, excluded := 0, 0
 		for l := range s.Included() {
 			included += l.Len()
@@ -135,9 +124,8 @@ func (p *program) printSegments(list flagstage.SegmentList, format string) error
 		for _, n := range []int64{s.Version(), s.Revision, int64(included), int64(excluded), int64(s.RuleCount())} {
 			row = append(row, strconv.FormatInt(n, 10))
 		}
-		rows = append(rows, row)
-	}
-	return p.printTable(rows)
+		return row
+	})
 }
 
 var segmentShowCommand = command{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -162,6 +163,14 @@ func (p *program) list(e *flagstage.Engine, search, format string) error {
 }
 
 func (p *program) printList(list flagstage.TemplateList, format string) error {
+	columns := []string{"KEY", "NAME", "STAGES", "CREATED", "OWNER", "REVISION"}
+	return printItems(p, list, list.Items, format, columns, func(t flagstage.StoredTemplate) []string {
+		return []string{t.Key(), t.Name(), fmt.Sprint(t.Plan().Len()), t.CreatedAt().Format(time.DateOnly), t.OwnerID(), fmt.Sprint(t.Revision)}
+	})
+}
+
+// printItems prints a list as the API does, or as a table with a row for each item.
+func printItems[T any](p *program, list json.Marshaler, items []T, format string, columns []string, row func(T) []string) error {
 	if format == "json" {
 		document, err := list.MarshalJSON()
 		if err != nil {
@@ -169,9 +178,9 @@ func (p *program) printList(list flagstage.TemplateList, format string) error {
 		}
 		return p.printJSON(document)
 	}
-	rows := [][]string{{"KEY", "NAME", "STAGES", "CREATED", "OWNER", "REVISION"}}
-	for _, t := range list.Items {
-		rows = append(rows, []string{t.Key(), t.Name(), fmt.Sprint(t.Plan().Len()), t.CreatedAt().Format(time.DateOnly), t.OwnerID(), fmt.Sprint(t.Revision)})
+	rows := [][]string{columns}
+	for _, item := range items {
+		rows = append(rows, row(item))
 	}
 	return p.printTable(rows)
 }
@@ -286,11 +295,7 @@ are.
 	setup: func(p *program, set *flag.FlagSet) func([]string) error {
 		db, member, revision := dbFlag(set, ""), actorFlag(set), revisionFlag(set, "")
 		return func(files []string) error {
-			file, err := one("FILE", files)
-			if err != nil {
-				return err
-			}
-			actor, err := memberActor(*member)
+			file, actor, err := fileAndActor(files, *member)
 			if err != nil {
 				return err
 			}
@@ -353,11 +358,7 @@ The document does not say for which flag it was written; the flags do.
 		set.StringVar(&o.EnvironmentKey, "environment", "", "the `KEY` of the environment")
 		set.StringVar(&o.FlagKey, "flag", "", "the `KEY` of the flag")
 		return func(files []string) error {
-			file, err := one("FILE", files)
-			if err != nil {
-				return err
-			}
-			actor, err := memberActor(*member)
+			file, actor, err := fileAndActor(files, *member)
 			if err != nil {
 				return err
 			}

@@ -104,14 +104,18 @@ func memberActor(member string) (flagstage.Actor, error) {
 	return actor, nil
 }
 
+// fileAndActor returns the only argument, a file, and the actor of the flag --member.
+func fileAndActor(files []string, member string) (file string, actor flagstage.Actor, err error) {
+	if file, err = one("FILE", files); err == nil {
+		actor, err = memberActor(member)
+	}
+	return file, actor, err
+}
+
 // create creates a template, and keeps it in the store at db, in none if that is
 // "".
 func (p *program) create(files []string, member, db string) error {
-	file, err := one("FILE", files)
-	if err != nil {
-		return err
-	}
-	actor, err := memberActor(member)
+	file, actor, err := fileAndActor(files, member)
 	if err != nil {
 		return err
 	}

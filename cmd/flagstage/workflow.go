@@ -95,18 +95,11 @@ func (p *program) listWorkflows(e *flagstage.Engine, q flagstage.WorkflowQuery, 
 }
 
 func (p *program) printWorkflows(list flagstage.WorkflowList, q flagstage.WorkflowQuery, format string) error {
-	if format == "json" {
-		document, err := list.MarshalJSON()
-		if err != nil {
-			return err
-		}
-		return p.printJSON(document)
-	}
-	rows := [][]string{{"ID", "NAME", "FLAG", "STATUS", "STAGE", "WAITS FOR", "STARTED"}}
-	for _, w := range list.Items {
-		rows = append(rows, []string{w.ID, w.Name, w.Target.String(), string(w.Status()), stageOf(w), next(w), instant(w, w.CreatedAt)})
-	}
-	if err := p.printTable(rows); err != nil || len(list.Items) == list.TotalCount {
+	columns := []string{"ID", "NAME", "FLAG", "STATUS", "STAGE", "WAITS FOR", "STARTED"}
+	err := printItems(p, list, list.Items, format, columns, func(w flagstage.StoredWorkflow) []string {
+		return []string{w.ID, w.Name, w.Target.String(), string(w.Status()), stageOf(w), next(w), instant(w, w.CreatedAt)}
+	})
+	if err != nil || format == "json" || len(list.Items) == list.TotalCount {
 		return err
 	}
 	return p.print(fmt.Sprintf("\n%d of %d, from number %d on; see --limit and --offset.\n", len(list.Items), list.TotalCount, q.Offset+1))
