@@ -25,10 +25,7 @@ func TestTwoEnginesNeverBothAdvanceAStage(t *testing.T) {
 			ctx, clock, store := t.Context(), flagstage.NewVirtualClock(start), memoryStore(t)
 			defer store.Close()
 			var got deliveries
-			options := []flagstage.Option{flagstage.WithClock(clock)}
-			if !builtIn {
-				options = append(options, flagstage.WithApplier(&got))
-			}
+			options := append(appliedBy(builtIn, &got), flagstage.WithClock(clock))
 			engine := func() *flagstage.Engine {
 				e, err := flagstage.New(store, options...)
 				require.NoError(t, err)

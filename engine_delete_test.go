@@ -18,10 +18,7 @@ import (
 // withFlag is a world on a model of a store, with its flag.
 func withFlag(t *testing.T) (*world, flagstage.Store) {
 	store := storetest.NewModel()
-	w := worldOn(t, store, flagstage.NewVirtualClock(start))
-	_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
-	require.NoError(t, err)
-	return w, store
+	return withFlagOn(t, store), store
 }
 
 // starts starts a workflow with an id.

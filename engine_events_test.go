@@ -213,14 +213,7 @@ func TestNobodyIsToldOfWhatIsNotStored(t *testing.T) {
 // engine's events are those of the preview.
 func TestThePreviewTellsWhatHappens(t *testing.T) {
 	for _, builtIn := range []bool{true, false} {
-		clock := flagstage.NewVirtualClock(start)
-		var options []flagstage.Option
-		if !builtIn {
-			options = append(options, flagstage.WithApplier(&deliveries{}))
-		}
-		w := worldOn(t, storetest.NewModel(), clock, options...)
-		_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
-		require.NoError(t, err)
+		w := withFlagOn(t, storetest.NewModel(), appliedBy(builtIn, &deliveries{})...)
 		input := releaseOf("w", turnsOff(), turnsOn(hours(2), flagstage.ScheduleAt(after(3))), inSequence(turnsOff(hours(1), flagstage.Approval{}, hours(1))), flagstage.Stage{Conditions: []flagstage.Condition{hours(5)}}, turnsOn())
 		input.Approvals = flagstage.ApprovalSettings{ExpiresAfter: 10 * hour}
 		answered := after(9)
@@ -234,7 +227,7 @@ func TestThePreviewTellsWhatHappens(t *testing.T) {
 			due, ok, err := w.NextDue(t.Context())
 			require.NoError(t, err)
 			if !reviewed && (!ok || due.After(answered)) {
-				clock.Set(answered)
+				w.clock.Set(answered)
 				_, err := w.Review(t.Context(), reviewer, "w", flagstage.Review{Stage: 2, Condition: 1, Kind: flagstage.ReviewApprove})
 				require.NoError(t, err)
 				reviewed = true
@@ -243,7 +236,7 @@ func TestThePreviewTellsWhatHappens(t *testing.T) {
 			if !ok {
 				break
 			}
-			clock.Set(due)
+			w.clock.Set(due)
 			_, err = w.Tick(t.Context())
 			require.NoError(t, err)
 		}

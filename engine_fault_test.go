@@ -22,6 +22,23 @@ func worldOn(t testing.TB, store flagstage.Store, clock *flagstage.VirtualClock,
 	return &world{TB: t, Engine: e, clock: clock, flag: testFlag(t)}
 }
 
+// withFlagOn is a world on an empty store, with its flag.
+func withFlagOn(t testing.TB, store flagstage.Store, more ...flagstage.Option) *world {
+	w := worldOn(t, store, flagstage.NewVirtualClock(start), more...)
+	_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
+	require.NoError(t, err)
+	return w
+}
+
+// appliedBy returns the options of an engine that applies actions to its own flags,
+// or has a host apply them.
+func appliedBy(builtIn bool, host flagstage.Applier) []flagstage.Option {
+	if builtIn {
+		return nil
+	}
+	return []flagstage.Option{flagstage.WithApplier(host)}
+}
+
 // content returns all records of a store but for their revisions, as text.
 func content(t require.TestingT, store flagstage.Store) (list []string) {
 	for r, err := range store.Scan(context.Background(), "") {
@@ -74,24 +91,22 @@ var changes = []struct {
 
 // prepared returns a store as the changes need it, and its clock.
 func prepared(t testing.TB) (flagstage.Store, *flagstage.VirtualClock) {
-	clock, store := flagstage.NewVirtualClock(start), storetest.NewModel()
-	w := worldOn(t, store, clock)
-	_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
-	require.NoError(t, err)
+	store := storetest.NewModel()
+	w := withFlagOn(t, store)
 	begin := func(id string, stages ...flagstage.Stage) {
 		_, err := w.StartWorkflow(t.Context(), alice, releaseOf(id, stages...))
 		require.NoError(t, err)
 	}
 	begin("w", turnsOff(), turnsOn(flagstage.Approval{}), turnsOff(hours(5)))
 	begin("p", turnsOff(hours(1)), turnsOn(hours(1)))
-	_, err = w.Pause(t.Context(), alice, "p", "")
+	_, err := w.Pause(t.Context(), alice, "p", "")
 	require.NoError(t, err)
 	begin("f", turnsOn(flagstage.Approval{}))
 	_, err = w.Review(t.Context(), bob, "f", flagstage.Review{Kind: flagstage.ReviewDecline})
 	require.NoError(t, err)
 	begin("late", turnsOff(hours(2)))
-	clock.Set(after(3))
-	return store, clock
+	w.clock.Set(after(3))
+	return store, w.clock
 }
 
 // TestCallsThatFailHaveChangedNothing lets each operation of the store fail in
@@ -164,15 +179,11 @@ func TestWhatIsDueIsAppliedWhenFaultsStop(t *testing.T) {
 	for _, builtIn := range []bool{true, false} {
 		t.Run(fmt.Sprintf("built in %v", builtIn), func(t *testing.T) {
 			storetest.Sweep(t, func(t *testing.T, plan storetest.Plan) bool {
-				clock, model := flagstage.NewVirtualClock(start), storetest.NewModel()
+				model := storetest.NewModel()
 				var got deliveries
-				var options []flagstage.Option
-				if !builtIn {
-					options = append(options, flagstage.WithApplier(&got))
-				}
-				w := worldOn(t, model, clock, options...)
-				_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
-				require.NoError(t, err)
+				options := appliedBy(builtIn, &got)
+				w := withFlagOn(t, model, options...)
+				clock := w.clock
 				for _, id := range []string{"a", "b"} {
 					input := releaseOf(id, doing([]flagstage.Condition{hours(1)}, flags.AddTags(id+"1")), doing([]flagstage.Condition{hours(1)}, flags.AddTags(id+"2")))
 					input.Lateness = 100 * hour

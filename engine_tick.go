@@ -184,7 +184,7 @@ func (t turn) before(other turn) bool {
 // changed nothing.
 func (t *ticker) advance(due []Record, end turn) error {
 	u := t.newUnit(t.ctx, len(due))
-	var calls *deadline
+	var calls *deadline // it begins before any claim
 	if t.applier != nil {
 		calls = t.newDeadline()
 		defer calls.release()

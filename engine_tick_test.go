@@ -62,21 +62,14 @@ type outcome struct {
 
 // outcomeOf starts workflows, ticks, and returns what comes of them.
 func outcomeOf(t require.TestingT, tb testing.TB, store flagstage.Store, inputs []flagstage.WorkflowInput, builtIn bool, ticks []float64) (o outcome) {
-	clock := flagstage.NewVirtualClock(start)
 	var got deliveries
-	var options []flagstage.Option
-	if !builtIn {
-		options = append(options, flagstage.WithApplier(&got))
-	}
-	w := worldOn(tb, store, clock, options...)
-	_, err := w.PutFlag(context.Background(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
-	require.NoError(t, err)
+	w := withFlagOn(tb, store, appliedBy(builtIn, &got)...)
 	for _, input := range inputs {
 		_, err := w.StartWorkflow(context.Background(), alice, input)
 		require.NoError(t, err)
 	}
 	for _, hour := range ticks {
-		clock.Set(after(hour))
+		w.clock.Set(after(hour))
 		_, err := w.Tick(context.Background())
 		require.NoError(t, err)
 	}
@@ -212,17 +205,10 @@ func TestLatenessIsMadeUpForUpToALimit(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, builtIn := range []bool{true, false} {
-				clock := flagstage.NewVirtualClock(start)
-				var options []flagstage.Option
-				if !builtIn {
-					options = append(options, flagstage.WithApplier(&deliveries{}))
-				}
-				w := worldOn(t, storetest.NewModel(), clock, options...)
-				_, err := w.PutFlag(t.Context(), alice, theTarget.ProjectKey, w.flag, flagstage.FlagWrite{})
-				require.NoError(t, err)
+				w := withFlagOn(t, storetest.NewModel(), appliedBy(builtIn, &deliveries{})...)
 				input := releaseOf("w", turnsOff(hours(1)), turnsOn(hours(2)), turnsOff(hours(1000)))
 				input.Lateness = c.lateness
-				_, err = w.StartWorkflow(t.Context(), alice, input)
+				_, err := w.StartWorkflow(t.Context(), alice, input)
 				require.NoError(t, err)
 				for _, hours := range c.ticks {
 					w.tick(hours)
